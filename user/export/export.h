@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * export.h - spans -> OTLP over HTTP to a collector, as the OTEL_* environment says.
+ *
+ * Spans are encoded when they arrive, grouped by resource, queued by batch (bounded), sent through
+ * libcurl's multi interface inside the agent's epoll loop, retried as the OTLP specification says.
+ */
+#ifndef EXPORT_EXPORT_H
+#define EXPORT_EXPORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "flow/span.h"
+
+enum otlp_protocol { OTLP_HTTP_PROTOBUF, OTLP_HTTP_JSON };
+
+struct export_settings {
+	char endpoint[512]; /* full URL, with /v1/traces */
+	enum otlp_protocol protocol;
+	char **headers; /* "Name: value", NULL-terminated */
+	char *certificate, *client_certificate, *client_key;
+	bool gzip;	/* default true */
+	uint64_t timeout_ms;
+	uint64_t schedule_delay_ms, export_timeout_ms; /* OTEL_BSP_* */
+	uint32_t max_queue, max_batch;		       /* spans */
+};
+
+/* From OTEL_EXPORTER_OTLP_[TRACES_]*, OTEL_BSP_*. 0, or -EINVAL and err quotes the variable and its value. */
+int export_settings__from_env(struct export_settings *s, char *err, size_t err_size);
+void export_settings__free(struct export_settings *s);
+
+struct export_counters {
+	uint64_t spans;		 /* given to export__span */
+	uint64_t exported;	 /* accepted by the collector */
+	uint64_t rejected;	 /* by the collector: partial success, or an answer that forbids retrying */
+	uint64_t dropped_queue;	 /* the queue was full */
+	uint64_t dropped_retry;	 /* given up after retrying, or at shutdown */
+	uint64_t queued;	 /* now */
+	uint64_t batches, retries, failures;
+	uint64_t bytes_encoded, bytes_sent;
+};
+
+struct export;
+
+/* epoll_fd is borrowed: the exporter adds its own descriptors with data.ptr = &its own struct export_fd (see below). */
+struct export *export__new(const struct export_settings *s, int epoll_fd, char *err, size_t err_size);
+void export__free(struct export *e);
+
+void export__span(struct export *e, const struct span *s);
+/* An epoll event whose data.ptr is the struct export: drives the transfers. */
+void export__ready(struct export *e);
+/* Sends batches that are due. Returns ms until it wants to be called again (-1: only on events). */
+int export__tick(struct export *e, uint64_t now_ms);
+/* Sends everything and waits, at most ms. 0, or -ETIMEDOUT: what is left was counted as dropped. */
+int export__flush(struct export *e, uint64_t ms);
+const struct export_counters *export__counters(const struct export *e);
+
+/*
+ * Writers, also used by `replay --otlp` and --json.
+ * otlp_json__span writes one span as one line: traceId, spanId, parentSpanId, name, kind,
+ * startTimeUnixNano, endTimeUnixNano, status, events, links, then attributes and resource as plain objects.
+ */
+void otlp_json__line(FILE *out, const struct span *s);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connection.h - born in conn, referred to by everything downstream: one socket's end of a TCP
+ * connection. Identity is the socket cookie; a loopback connection is two of these, each the
+ * other's `peer`. Reference-counted: exchanges outlive the socket.
+ */
+#ifndef FLOW_CONNECTION_H
+#define FLOW_CONNECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/types.h>
+
+#include "wirespan/record.h"
+
+struct process;
+struct decoder;
+
+struct endpoint {
+	uint8_t addr[16]; /* IPv6, or IPv4 as ::ffff:a.b.c.d */
+	uint16_t port;
+};
+
+struct connection {
+	uint64_t id;	   /* socket cookie */
+	enum ws_role role; /* ACCEPTED: requests come IN; CONNECTED: requests go OUT */
+	enum ws_origin origin;
+	struct endpoint local, remote;
+	uint32_t netns;
+	uint32_t refs;
+	struct process *process; /* meta: who uses it; NULL until known */
+	struct ws_actor owner;	 /* who called connect(), or used it first */
+	uint64_t connect_ns, established_ns;
+	struct connection *peer; /* the other end, if it is traced too; not counted in refs; NULL after close */
+	bool had_peer;		 /* there was one at some time */
+	bool closed;
+	uint64_t lost_bytes[2];	    /* by enum ws_dir: gaps in the sequence so far */
+	struct decoder *decoder;    /* owned by conn, made by decode */
+	struct exchange_queue *pairing; /* owned by exchange: what is open on this connection */
+	struct exchange *connect_owner; /* owned by link: which request called connect() */
+};
+
+/* Which direction carries requests. */
+static inline enum ws_dir connection__request_dir(const struct connection *c)
+{
+	return c->role == WS_ROLE_CONNECTED ? WS_DIR_OUT : WS_DIR_IN;
+}
+
+#endif
