@@ -38,8 +38,21 @@ struct connection {
 	uint64_t lost_bytes[2];	    /* by enum ws_dir: gaps in the sequence so far */
 	struct decoder *decoder;    /* owned by conn, made by decode */
 	struct exchange_queue *pairing; /* owned by exchange: what is open on this connection */
-	struct exchange *connect_owner; /* owned by link: which request called connect() */
+	struct link_node *connect_owner;	/* owned by link: the request that called connect() */
+	void (*release)(struct connection *c); /* conn's destructor */
 };
+
+static inline struct connection *connection__ref(struct connection *c)
+{
+	c->refs++;
+	return c;
+}
+
+static inline void connection__unref(struct connection *c)
+{
+	if (c && --c->refs == 0)
+		c->release(c);
+}
 
 /* Which direction carries requests. */
 static inline enum ws_dir connection__request_dir(const struct connection *c)

@@ -51,7 +51,7 @@ struct exchange {
 	struct trace_context trace;
 	char *tracestate; /* or NULL */
 	struct exchange *next; /* queue of its connection */
-	struct link_state *link; /* link's own */
+	struct link_node *node; /* link's own */
 };
 
 #endif

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conn/peer.h"
+
+#include <string.h>
+
+static bool endpoint__is_loopback(const struct endpoint *e)
+{
+	static const uint8_t v6[16] = {[15] = 1}, mapped[13] = {[10] = 0xff, [11] = 0xff, [12] = 127};
+
+	return !memcmp(e->addr, v6, 16) || !memcmp(e->addr, mapped, 13);
+}
+
+static uint64_t tuple__hash(const struct connection *c, const struct endpoint *from, const struct endpoint *to)
+{
+	uint64_t h = endpoint__is_loopback(from) ? c->netns : 0;
+
+	h = hash__bytes(h, from->addr, 16) + from->port;
+	return hash__bytes(h, to->addr, 16) + to->port;
+}
+
+static bool endpoint__eq(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->port == b->port && !memcmp(a->addr, b->addr, 16);
+}
+
+void peers__free(struct peers *p)
+{
+	table__free(&p->by_tuple);
+}
+
+void peers__add(struct peers *p, struct connection *c)
+{
+	struct connection *other = table__get(&p->by_tuple, tuple__hash(c, &c->remote, &c->local));
+
+	table__set(&p->by_tuple, tuple__hash(c, &c->local, &c->remote), c);
+	if (!other || other == c || !endpoint__eq(&other->local, &c->remote) || !endpoint__eq(&other->remote, &c->local))
+		return;
+	if (other->peer)
+		other->peer->peer = NULL; /* an older connection of the same ports */
+	other->peer = c;
+	c->peer = other;
+	c->had_peer = other->had_peer = true;
+}
+
+void peers__remove(struct peers *p, struct connection *c)
+{
+	uint64_t h = tuple__hash(c, &c->local, &c->remote);
+
+	if (table__get(&p->by_tuple, h) == c)
+		table__remove(&p->by_tuple, h);
+	if (c->peer)
+		c->peer->peer = NULL;
+	c->peer = NULL;
+}
