@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "conn/peer.h"
+#include "util/list.h"
 #include "util/table.h"
 
 #define CONNS_MAX 65536
@@ -40,8 +41,8 @@ struct entry {
 	int last_dir; /* of the last chunk, -1 none */
 	bool addressed; /* a CONN record came */
 	uint64_t closed_at;
-	struct entry *older, *newer; /* by use */
-	struct entry *next_closed;
+	struct list by_use;
+	struct list lingering;
 };
 
 struct conns {
@@ -53,8 +54,8 @@ struct conns {
 	budget_fn *budget;
 	void *budget_ctx;
 	struct conn_counters counters;
-	struct entry *oldest, *newest;
-	struct entry *closed; /* lingering */
+	struct list by_use;    /* all entries, least recently used first */
+	struct list lingering; /* closed ones, by time */
 	unsigned n_held;
 };
 
@@ -69,21 +70,9 @@ struct conns *conns__new(struct decode *d, struct exchanges *x, struct meta *m, 
 	c->meta = m;
 	c->budget = budget;
 	c->budget_ctx = ctx;
+	list__init(&c->by_use);
+	list__init(&c->lingering);
 	return c;
-}
-
-static void lru__unlink(struct conns *cs, struct entry *e)
-{
-	*(e->older ? &e->older->newer : &cs->oldest) = e->newer;
-	*(e->newer ? &e->newer->older : &cs->newest) = e->older;
-	e->older = e->newer = NULL;
-}
-
-static void lru__append(struct conns *cs, struct entry *e)
-{
-	e->older = cs->newest;
-	*(cs->newest ? &cs->newest->newer : &cs->oldest) = e;
-	cs->newest = e;
 }
 
 static void entry__release(struct connection *c)
@@ -185,23 +174,21 @@ static void stream__hold(struct conns *cs, struct entry *e, const struct ws_rec_
 	cs->counters.reordered++;
 }
 
-static struct entry *entry__free_slot(struct conns *cs);
+static struct entry *entry__new(struct conns *cs);
 
 static struct entry *entry__get(struct conns *cs, uint64_t id)
 {
 	struct entry *e = table__get(&cs->by_id, id);
 
-	if (e) {
-		lru__unlink(cs, e);
-	} else {
-		e = entry__free_slot(cs);
+	if (!e) {
+		e = entry__new(cs);
 		e->c.id = id;
 		e->c.refs = 1;
 		e->last_dir = -1;
 		table__set(&cs->by_id, id, e);
 		cs->counters.opened++;
 	}
-	lru__append(cs, e);
+	list__append(&cs->by_use, &e->by_use);
 	return e;
 }
 
@@ -269,22 +256,13 @@ static void entry__close(struct conns *cs, struct entry *e)
 	decode__closed(cs->decode, &e->c, e->closed_at);
 	peers__remove(&cs->peers, &e->c);
 	table__remove(&cs->by_id, e->c.id);
-	lru__unlink(cs, e);
+	list__remove(&e->by_use);
+	list__remove(&e->lingering);
 	cs->counters.closed++;
 	connection__unref(&e->c);
 }
 
-static void closed__remove(struct conns *cs, struct entry *e)
-{
-	for (struct entry **at = &cs->closed; *at; at = &(*at)->next_closed) {
-		if (*at == e) {
-			*at = e->next_closed;
-			return;
-		}
-	}
-}
-
-static struct entry *entry__free_slot(struct conns *cs)
+static struct entry *entry__new(struct conns *cs)
 {
 	struct entry *e = calloc(1, sizeof(*e));
 
@@ -293,8 +271,7 @@ static struct entry *entry__free_slot(struct conns *cs)
 	e->c.release = entry__release;
 	if (cs->by_id.n >= CONNS_MAX) {
 		cs->counters.evicted++;
-		closed__remove(cs, cs->oldest);
-		entry__close(cs, cs->oldest);
+		entry__close(cs, LIST_ENTRY(cs->by_use.next, struct entry, by_use));
 	}
 	return e;
 }
@@ -307,8 +284,7 @@ static void conns__closing(struct conns *cs, const struct ws_rec_close *r)
 	if (!e || e->closed_at)
 		return;
 	e->closed_at = r->head.time_ns;
-	e->next_closed = cs->closed;
-	cs->closed = e;
+	list__append(&cs->lingering, &e->lingering);
 	for (int dir = 0; dir < 2; dir++) {
 		struct stream *s = &e->stream[dir];
 		int32_t rest = (int32_t)(end[dir] - (uint32_t)s->next);
@@ -340,18 +316,19 @@ void conns__event(struct conns *c, const struct event *e)
 
 void conns__tick(struct conns *cs, uint64_t now)
 {
-	struct entry *e, *newer;
+	struct list *l, *before;
 
-	for (struct entry **at = &cs->closed; (e = *at);) {
-		if (e->closed_at + LINGER_NS > now) {
-			at = &e->next_closed;
-			continue;
-		}
-		*at = e->next_closed;
+	while (!list__empty(&cs->lingering)) {
+		struct entry *e = LIST_ENTRY(cs->lingering.next, struct entry, lingering);
+
+		if (e->closed_at + LINGER_NS > now)
+			break;
 		entry__close(cs, e);
 	}
-	for (e = cs->n_held ? cs->newest : NULL; e && cs->n_held; e = newer) {
-		newer = e->older;
+	for (l = cs->by_use.prev; cs->n_held && l != &cs->by_use; l = before) {
+		struct entry *e = LIST_ENTRY(l, struct entry, by_use);
+
+		before = l->prev;
 		for (int dir = 0; dir < 2; dir++)
 			if (e->stream[dir].held && e->stream[dir].held->since + HELD_NS <= now)
 				stream__drain(cs, e, dir, true);
@@ -360,9 +337,8 @@ void conns__tick(struct conns *cs, uint64_t now)
 
 void conns__finish(struct conns *cs)
 {
-	cs->closed = NULL;
-	while (cs->oldest)
-		entry__close(cs, cs->oldest);
+	while (!list__empty(&cs->by_use))
+		entry__close(cs, LIST_ENTRY(cs->by_use.next, struct entry, by_use));
 }
 
 void conns__free(struct conns *c)

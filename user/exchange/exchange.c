@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "util/list.h"
+
 #define PIPELINE_MAX 4096
 #define ORPHAN_NS (200ull * 1000000)
 #define GIVE_UP_NS (600ull * 1000000000)
@@ -21,14 +23,13 @@ struct exchange_queue {
 	struct exchange *orphan;      /* response without a request, not ended */
 	unsigned n;
 	uint64_t last_ns; /* something happened */
-	struct exchange_queue *older, *newer; /* queues with open exchanges */
-	bool listed;
+	struct list busy;
 };
 
 struct exchanges {
 	struct linker *linker;
 	struct exchange_counters counters;
-	struct exchange_queue *oldest, *newest;
+	struct list busy; /* queues with open exchanges, longest silent first */
 };
 
 enum { REQUEST_DONE = 1 << 16, RESPONSE_DONE = 1 << 17, RESPONSE_BEGUN = 1 << 18 }; /* in exchange.flags, ours */
@@ -40,17 +41,8 @@ struct exchanges *exchanges__new(struct linker *l)
 	if (!x)
 		abort();
 	x->linker = l;
+	list__init(&x->busy);
 	return x;
-}
-
-static void queue__unlist(struct exchanges *xs, struct exchange_queue *q)
-{
-	if (!q->listed)
-		return;
-	*(q->older ? &q->older->newer : &xs->oldest) = q->newer;
-	*(q->newer ? &q->newer->older : &xs->newest) = q->older;
-	q->older = q->newer = NULL;
-	q->listed = false;
 }
 
 /* The queue of this connection, moved to the end of those that are in use. */
@@ -64,11 +56,7 @@ static struct exchange_queue *queue__use(struct exchanges *xs, struct connection
 			abort();
 		q->conn = conn;
 	}
-	queue__unlist(xs, q);
-	q->older = xs->newest;
-	*(xs->newest ? &xs->newest->newer : &xs->oldest) = q;
-	xs->newest = q;
-	q->listed = true;
+	list__append(&xs->busy, &q->busy);
 	q->last_ns = now;
 	return q;
 }
@@ -114,7 +102,7 @@ static void queue__pop(struct exchanges *xs, struct exchange_queue *q)
 		q->tail = NULL;
 	q->n--;
 	if (!q->n && !q->orphan)
-		queue__unlist(xs, q);
+		list__remove(&q->busy);
 	exchange__end(xs, x);
 }
 
@@ -275,7 +263,7 @@ void exchanges__message(struct exchanges *xs, struct connection *conn, const str
 		exchanges__response(xs, q, m);
 	queue__settle(xs, q);
 	if (!q->n && !q->orphan)
-		queue__unlist(xs, q);
+		list__remove(&q->busy);
 }
 
 void exchanges__opaque(struct exchanges *xs, struct connection *conn, enum ws_dir dir, const struct stamp *at)
@@ -313,7 +301,7 @@ static void queue__give_up(struct exchanges *xs, struct exchange_queue *q, unsig
 		q->head->flags |= flags;
 		queue__pop(xs, q);
 	}
-	queue__unlist(xs, q);
+	list__remove(&q->busy);
 }
 
 void exchanges__closed(struct exchanges *xs, struct connection *conn, uint64_t time_ns)
@@ -330,17 +318,21 @@ void exchanges__closed(struct exchanges *xs, struct connection *conn, uint64_t t
 
 void exchanges__tick(struct exchanges *xs, uint64_t now)
 {
-	struct exchange_queue *q, *newer;
+	struct list *l, *after;
 
-	for (q = xs->oldest; q && q->last_ns + ORPHAN_NS < now; q = newer) {
-		newer = q->newer;
+	for (l = xs->busy.next; l != &xs->busy; l = after) {
+		struct exchange_queue *q = LIST_ENTRY(l, struct exchange_queue, busy);
+
+		after = l->next;
+		if (q->last_ns + ORPHAN_NS >= now)
+			break;
 		if (q->last_ns + GIVE_UP_NS < now) {
 			queue__give_up(xs, q, XCHG_TIMEOUT);
 		} else if (q->orphan) {
 			exchange__end(xs, q->orphan);
 			q->orphan = NULL;
 			if (!q->n)
-				queue__unlist(xs, q);
+				list__remove(&q->busy);
 		}
 	}
 }
