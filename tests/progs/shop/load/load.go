@@ -203,7 +203,11 @@ func main() {
 				}
 				if err := place(ctx, o); err != nil {
 					o.Error = err.Error()
-					if atomic.AddInt64(&l.failed, 1) <= 5 {
+					select { // on Ctrl-C the shop stops too, which is not worth a word
+					case <-ctx.Done():
+					case <-time.After(100 * time.Millisecond):
+					}
+					if atomic.AddInt64(&l.failed, 1) <= 5 && ctx.Err() == nil {
 						log.Printf("order %s (%s): %v", o.ID, o.Fate, err)
 					}
 				}
