@@ -233,6 +233,8 @@ static void conns__opened(struct conns *cs, const struct ws_rec_conn *r)
 	e->c.local.port = r->local_port;
 	e->c.remote.port = r->remote_port;
 	e->c.netns = r->netns;
+	endpoint__print(&e->c.local, e->c.local_text);
+	endpoint__print(&e->c.remote, e->c.remote_text);
 	e->c.owner = r->actor;
 	e->c.connect_ns = r->connect_ns;
 	e->c.established_ns = r->established_ns;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "conn/peer.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 static bool endpoint__is_loopback(const struct endpoint *e)
@@ -16,6 +17,16 @@ static uint64_t tuple__hash(const struct connection *c, const struct endpoint *f
 
 	h = hash__bytes(h, from->addr, 16) + from->port;
 	return hash__bytes(h, to->addr, 16) + to->port;
+}
+
+void endpoint__print(const struct endpoint *e, char text[46])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (!memcmp(e->addr, mapped, 12))
+		inet_ntop(AF_INET, e->addr + 12, text, 46);
+	else
+		inet_ntop(AF_INET6, e->addr, text, 46);
 }
 
 static bool endpoint__eq(const struct endpoint *a, const struct endpoint *b)

@@ -9,6 +9,9 @@
 #include "flow/connection.h"
 #include "util/table.h"
 
+/* IPv4-mapped addresses are printed as IPv4. */
+void endpoint__print(const struct endpoint *e, char text[46]);
+
 struct peers {
 	struct table by_tuple;
 };

@@ -27,6 +27,7 @@ struct connection {
 	enum ws_role role; /* ACCEPTED: requests come IN; CONNECTED: requests go OUT */
 	enum ws_origin origin;
 	struct endpoint local, remote;
+	char local_text[46], remote_text[46]; /* addresses as people write them; empty: not known */
 	uint32_t netns;
 	uint32_t refs;
 	struct process *process; /* meta: who uses it; NULL until known */
@@ -39,6 +40,7 @@ struct connection {
 	struct decoder *decoder;    /* owned by conn, made by decode */
 	struct exchange_queue *pairing; /* owned by exchange: what is open on this connection */
 	struct link_node *connect_owner;	/* owned by link: the request that called connect() */
+	struct link_node *last_inbound;		/* owned by link: the request read last */
 	void (*release)(struct connection *c); /* conn's destructor */
 };
 

@@ -37,7 +37,7 @@ struct exchange_key {
 
 struct exchange {
 	struct connection *conn; /* counted */
-	const struct protocol *protocol;
+	const char *protocol; /* name, static */
 	bool inbound; /* we are the server's end */
 	unsigned flags; /* enum exchange_flag */
 	struct exchange_key key;

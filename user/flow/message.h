@@ -34,12 +34,10 @@ struct trace_context {
 	bool has_span; /* b3 may come without */
 };
 
-struct protocol;
-
 struct message {
 	enum message_kind kind;
 	unsigned flags; /* enum message_flag */
-	const struct protocol *protocol;
+	const char *protocol; /* its name in the table: "http"; static */
 	uint64_t offset, end; /* of this part in its direction; set by the framework */
 	uint64_t peer_offset; /* of the other direction when the message began; set by the framework */
 	struct stamp first, last; /* of its first and last byte in this part; set by the framework */

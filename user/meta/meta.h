@@ -25,6 +25,8 @@ struct process {
 	struct attrs resource;	/* service.name, service.instance.id, process.*, host.*, telemetry.sdk.* ... */
 	enum ws_ctx_kind ctx_kind; /* WS_CTX_GO: its goroutine ids are in ws_actor.user_ctx */
 	uint16_t goid_offset;
+	int8_t polls;		/* holds an epoll descriptor: 1 yes, 0 no, -1 not asked yet */
+	bool from_proc;
 };
 
 struct meta;
@@ -32,6 +34,8 @@ struct meta;
 /* Never NULL: aborts when out of memory. from_proc false: a replay, only what records told. */
 struct meta *meta__new(bool from_proc);
 void meta__free(struct meta *m);
+/* Called once for every process, when its resource is known. */
+void meta__on_new(struct meta *m, void (*fn)(void *ctx, struct process *p), void *ctx);
 
 /* The process now known by that pid; made from /proc at first sight. Borrowed. Never NULL. */
 struct process *meta__process(struct meta *m, uint32_t pid);
@@ -39,6 +43,9 @@ struct process *meta__process(struct meta *m, uint32_t pid);
 void meta__forget(struct meta *m, uint32_t pid);
 struct process *process__ref(struct process *p);
 void process__unref(struct process *p);
+
+/* Whether it holds an epoll descriptor, as event loops do. Looked up once. */
+bool process__polls(struct process *p);
 
 /* For recordings: the process as key=value strings, each ended by NUL, in buf. Bytes used, or 0 if it does not fit. */
 size_t process__save(const struct process *p, char *buf, size_t size);

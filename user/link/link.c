@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * link.c - in: steps of exchanges, and their ends; out: spans.
+ *
+ * While exchanges run, contexts name candidates. When an exchange has ended, its parent is settled
+ * in this order, each step waiting for what it needs: the candidate has ended too and completion
+ * confirms it; the client's end of the same bytes has been seen; the parent has been decided, so
+ * that its trace id is known. Then the span is emitted and whoever waited for it goes on.
+ */
+#include "link/link.h"
+
+#include <stdlib.h>
+
+#include "link/context.h"
+
+#define WAITING_MAX 32768
+#define TWIN_NS (10ull * 1000000000) /* a server's end waits for the client's, and the other way round */
+
+struct linker {
+	struct contexts contexts;
+	struct table clients, servers; /* nodes by exchange key, waiting for the other end */
+	struct list waiting, twins;
+	span_fn *fn;
+	void *ctx;
+	int64_t wall_offset;
+	struct link_counters counters;
+};
+
+static void node__try(struct linker *l, struct link_node *n);
+
+struct linker *linker__new(span_fn *fn, void *ctx)
+{
+	struct linker *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		abort();
+	contexts__init(&l->contexts);
+	list__init(&l->waiting);
+	list__init(&l->twins);
+	l->fn = fn;
+	l->ctx = ctx;
+	return l;
+}
+
+void linker__set_clock(struct linker *l, int64_t wall_offset_ns)
+{
+	l->wall_offset = wall_offset_ns;
+}
+
+struct link_node *node__ref(struct link_node *n)
+{
+	n->refs++;
+	return n;
+}
+
+static void exchange__free(struct exchange *x)
+{
+	if (!x)
+		return;
+	connection__unref(x->conn);
+	attrs__free(&x->attrs);
+	free(x->error_message);
+	free(x->tracestate);
+	free(x);
+}
+
+void node__unref(struct link_node *n)
+{
+	if (!n || --n->refs)
+		return;
+	node__unref(n->parent);
+	exchange__free(n->x);
+	free((char *)n->tracestate);
+	free(n);
+}
+
+static struct link_node *node__of(struct exchange *x)
+{
+	if (!x->node) {
+		x->node = calloc(1, sizeof(*x->node));
+		if (!x->node)
+			abort();
+		x->node->refs = 1; /* the exchange's; given up when decided */
+		x->node->x = x;
+		x->node->evidence = EV_UNKNOWN;
+	}
+	return x->node;
+}
+
+static struct context *linker__context(struct linker *l, const struct connection *conn, const struct stamp *at)
+{
+	return contexts__of(&l->contexts, conn->process, &at->actor, at->end_ns);
+}
+
+/* Several requests of one connection are open: which of them the thread works for is not known. */
+static void node__mark_pipelined(struct link_node *n)
+{
+	struct connection *conn = n->x->conn;
+
+	if (conn->last_inbound && conn->last_inbound != n && conn->last_inbound->state == NODE_OPEN)
+		conn->last_inbound->ambiguous = n->ambiguous = true;
+	node__unref(conn->last_inbound);
+	conn->last_inbound = node__ref(n);
+}
+
+static void step__request_read(struct context *c, struct link_node *n, const struct ws_actor *a)
+{
+	if (!n->reader) {
+		node__mark_pipelined(n);
+		if (c && c->open) {
+			c->loop = true;
+			c->overlaps++;
+		}
+	}
+	if (!c)
+		return;
+	if (n->reader != c->id) {
+		/* The end of a request may be read by another context than its beginning. */
+		n->reader = c->id;
+		n->overlaps = c->overlaps;
+		n->overlapped = c->open > 0;
+		c->open++;
+		n->readers = realloc(n->readers, (n->n_readers + 1) * sizeof(*n->readers));
+		if (!n->readers)
+			abort();
+		n->readers[n->n_readers++] = c->id;
+	}
+	context__serve(c, n, a);
+}
+
+static void step__request_sent(struct context *c, struct link_node *n, const struct ws_actor *a)
+{
+	struct connection *conn = n->x->conn;
+	struct link_node *cause = NULL;
+
+	if (n->issuer)
+		return; /* more bytes of the same request */
+	n->issuer = c ? c->id : 1;
+	n->on_loop = c && c->loop;
+	if (c && c->rule->restores && conn->connect_owner) {
+		cause = conn->connect_owner->state == NODE_OPEN ? conn->connect_owner : NULL;
+		n->same_turn = true;
+	} else {
+		cause = context__cause(c, a);
+		n->same_turn = c && c->turn == a->switches;
+	}
+	n->parent = cause ? node__ref(cause) : NULL;
+	node__unref(conn->connect_owner);
+	conn->connect_owner = NULL;
+}
+
+/* A reply takes the loop back to the request that issued the call. */
+static void step__response_read(struct context *c, struct link_node *n, const struct ws_actor *a)
+{
+	if (c && c->rule->restores)
+		context__serve(c, n->parent && n->parent->state == NODE_OPEN ? n->parent : NULL, a);
+}
+
+void linker__step(struct linker *l, enum link_step step, struct exchange *x, const struct stamp *at)
+{
+	struct context *c = linker__context(l, x->conn, at);
+	struct link_node *n = node__of(x);
+
+	switch (step) {
+	case LINK_REQUEST_READ:
+		step__request_read(c, n, &at->actor);
+		break;
+	case LINK_REQUEST_SENT:
+		step__request_sent(c, n, &at->actor);
+		break;
+	case LINK_RESPONSE_SENT:
+		if (!n->answerer)
+			n->answerer = c ? c->id : 0;
+		break;
+	case LINK_RESPONSE_READ:
+		step__response_read(c, n, &at->actor);
+		break;
+	}
+}
+
+void linker__opaque(struct linker *l, const struct connection *conn, enum ws_dir dir, const struct stamp *at)
+{
+	struct context *c = dir == WS_DIR_IN ? linker__context(l, conn, at) : NULL;
+
+	/* The loop now handles something that we know nothing of. */
+	if (c && c->loop)
+		context__serve(c, NULL, &at->actor);
+}
+
+void linker__connect(struct linker *l, struct connection *conn)
+{
+	struct context *c = contexts__of(&l->contexts, conn->process, &conn->owner, conn->connect_ns);
+	struct link_node *cause = context__cause(c, &conn->owner);
+
+	if (cause && c->rule->restores)
+		conn->connect_owner = node__ref(cause);
+}
+
+void linker__conn_free(struct linker *l, struct connection *conn)
+{
+	node__unref(conn->connect_owner);
+	node__unref(conn->last_inbound);
+	conn->connect_owner = conn->last_inbound = NULL;
+}
+
+static void node__wait_for(struct link_node *n, struct link_node *other)
+{
+	n->waits_for = other;
+	n->next_waiter = other->waiters;
+	other->waiters = n;
+}
+
+static void node__stop_waiting(struct link_node *n)
+{
+	struct link_node **at;
+
+	if (!n->waits_for)
+		return;
+	for (at = &n->waits_for->waiters; *at != n; at = &(*at)->next_waiter)
+		;
+	*at = n->next_waiter;
+	n->waits_for = n->next_waiter = NULL;
+}
+
+/* Whoever waited for n tries again. */
+static void node__wake(struct linker *l, struct link_node *n)
+{
+	struct link_node *w, *all = n->waiters;
+
+	n->waiters = NULL;
+	while ((w = all)) {
+		all = w->next_waiter;
+		w->waits_for = w->next_waiter = NULL;
+		node__try(l, w);
+	}
+}
+
+static bool same_span(const struct trace_context *a, const struct trace_context *b)
+{
+	return a->valid && b->valid && a->has_span && b->has_span && !memcmp(a->span_id, b->span_id, 8);
+}
+
+/* Trace context on the wire. It loses only to a parent that got the very same header and passed it on. */
+static bool node__take_header(struct linker *l, struct link_node *n)
+{
+	const struct trace_context *t = &n->x->trace;
+	struct link_node *p = n->parent;
+
+	if (!t->valid)
+		return false;
+	if (p && (n->x->inbound || same_span(t, &p->trace)))
+		return false;
+	if (p && memcmp(p->trace_id, t->trace_id, 16))
+		l->counters.conflicts++;
+	n->evidence = EV_HEADER;
+	return true;
+}
+
+static void node__set_ids(struct linker *l, struct link_node *n)
+{
+	struct exchange *x = n->x;
+	bool header = node__take_header(l, n);
+
+	n->trace = x->trace;
+	node__span_id(&x->key, x->inbound, n->span_id);
+	if (header) {
+		node__unref(n->parent);
+		n->parent = NULL;
+		memcpy(n->trace_id, x->trace.trace_id, 16);
+		n->trace_flags = x->trace.flags;
+	} else if (n->parent) {
+		memcpy(n->trace_id, n->parent->trace_id, 16);
+		n->trace_flags = n->parent->trace_flags;
+	} else {
+		node__trace_id(x, n->trace_id);
+		n->trace_flags = 1;
+		n->evidence = x->inbound && !n->twin_missing ? EV_ROOT : EV_UNKNOWN;
+	}
+	if (!n->parent && x->tracestate)
+		n->tracestate = strdup(x->tracestate);
+	else if (n->parent && n->parent->tracestate)
+		n->tracestate = strdup(n->parent->tracestate);
+}
+
+static void node__decide(struct linker *l, struct link_node *n)
+{
+	struct exchange *x = n->x;
+
+	node__set_ids(l, n);
+	list__remove(&n->waiting);
+	l->counters.waiting--;
+	if (!(x->flags & (XCHG_SILENT | XCHG_NO_REQUEST_BYTES))) {
+		l->counters.spans++;
+		l->counters.by_evidence[n->evidence]++;
+		node__emit(n, l->wall_offset, l->fn, l->ctx);
+	}
+	n->state = NODE_DECIDED;
+	exchange__free(x);
+	n->x = NULL;
+	node__wake(l, n);
+	node__unref(n);
+}
+
+/* Both the call and its candidate have ended: judged once. */
+static void node__judge(struct linker *l, struct link_node *n)
+{
+	struct link_node *p = n->parent;
+	const struct context_rule *rule = n->issuer & 1 ? &rule_goroutine : &rule_thread;
+
+	n->judged = true;
+	if (node__within(p, n) && rule->accept(p, n))
+		return;
+	l->counters.rejected++;
+	n->evidence = EV_UNKNOWN;
+	n->parent = NULL;
+	node__unref(p);
+}
+
+/* Goes on with a node that has ended as far as it can. */
+static void node__try(struct linker *l, struct link_node *n)
+{
+	struct link_node *p = n->parent;
+
+	if (n->twin_wanted)
+		return;
+	if (p && p->state == NODE_OPEN) {
+		node__wait_for(n, p);
+		return;
+	}
+	if (p && !n->x->inbound && !n->judged)
+		node__judge(l, n);
+	p = n->parent;
+	if (p && p->state == NODE_WAITING)
+		node__wait_for(n, p);
+	else
+		node__decide(l, n);
+}
+
+/* The client's end waits in `clients` until the server's end asks for it, or time is up. */
+static void node__meet_server(struct linker *l, struct link_node *n)
+{
+	uint64_t key = exchange_key__hash(&n->x->key);
+	struct link_node *server = table__remove(&l->servers, key), *old;
+
+	if (server) {
+		server->parent = node__ref(n);
+		server->evidence = EV_CONNECTION;
+		server->twin_wanted = false;
+		node__try(l, server);
+		return;
+	}
+	n->twin_key = key;
+	old = table__set(&l->clients, key, node__ref(n));
+	if (old) {
+		list__remove(&old->twin);
+		node__unref(old);
+	}
+	list__append(&l->twins, &n->twin);
+}
+
+static void node__meet_client(struct linker *l, struct link_node *n)
+{
+	uint64_t key = exchange_key__hash(&n->x->key);
+	struct link_node *client = table__remove(&l->clients, key), *old;
+
+	if (client) {
+		list__remove(&client->twin);
+		n->parent = client; /* the table's count */
+		n->evidence = EV_CONNECTION;
+		return;
+	}
+	n->twin_wanted = true;
+	n->twin_key = key;
+	old = table__set(&l->servers, key, n);
+	if (old) {
+		old->twin_wanted = false;
+		old->twin_missing = true;
+		node__try(l, old);
+	}
+}
+
+/* Its contexts are free for the next request. */
+static void node__leave_contexts(struct linker *l, struct link_node *n)
+{
+	for (unsigned i = 0; i < n->n_readers; i++) {
+		struct context *c = table__get(&l->contexts.by_id, n->readers[i]);
+
+		if (!c)
+			continue;
+		c->open--;
+		n->overlapped |= n->readers[i] == n->reader && c->overlaps != n->overlaps;
+		if (c->serving == n) {
+			c->serving = NULL;
+			node__unref(n);
+		}
+	}
+	free(n->readers);
+	n->readers = NULL;
+	n->n_readers = 0;
+}
+
+static void linker__evict(struct linker *l)
+{
+	struct link_node *n = LIST_ENTRY(l->waiting.next, struct link_node, waiting);
+
+	l->counters.evicted++;
+	node__stop_waiting(n);
+	if (n->twin_wanted)
+		table__remove(&l->servers, n->twin_key);
+	n->twin_wanted = false;
+	n->twin_missing = true;
+	n->x->flags |= XCHG_TIMEOUT;
+	node__unref(n->parent);
+	n->parent = NULL;
+	node__decide(l, n);
+}
+
+void linker__ended(struct linker *l, struct exchange *x)
+{
+	struct link_node *n = node__of(x);
+	bool twin = x->conn->had_peer && !(x->flags & (XCHG_NO_REQUEST_BYTES | XCHG_SILENT));
+
+	n->state = NODE_WAITING;
+	n->ended_at = x->response_last ? x->response_last : x->request_last;
+	node__leave_contexts(l, n);
+	list__append(&l->waiting, &n->waiting);
+	if (++l->counters.waiting > WAITING_MAX)
+		linker__evict(l);
+	node__ref(n);
+	if (twin && x->inbound)
+		node__meet_client(l, n);
+	else if (twin)
+		node__meet_server(l, n);
+	if (n->state == NODE_WAITING && !n->waits_for)
+		node__try(l, n);
+	if (n->state == NODE_WAITING)
+		node__wake(l, n);
+	node__unref(n);
+}
+
+/* Ends that were never met: their other end was lost, or is not understood. */
+static void linker__expire_twins(struct linker *l, uint64_t now)
+{
+	struct list *w, *after;
+
+	while (!list__empty(&l->twins)) {
+		struct link_node *n = LIST_ENTRY(l->twins.next, struct link_node, twin);
+
+		if (n->ended_at + TWIN_NS > now)
+			break;
+		list__remove(&n->twin);
+		table__remove(&l->clients, n->twin_key);
+		node__unref(n);
+	}
+	for (w = l->waiting.next; w != &l->waiting; w = after) {
+		struct link_node *n = LIST_ENTRY(w, struct link_node, waiting);
+
+		after = w->next;
+		if (n->ended_at + TWIN_NS > now)
+			break;
+		if (!n->twin_wanted)
+			continue;
+		table__remove(&l->servers, n->twin_key);
+		n->twin_wanted = false;
+		n->twin_missing = true;
+		node__try(l, n);
+		after = l->waiting.next; /* others may have been decided with it */
+	}
+}
+
+void linker__tick(struct linker *l, uint64_t now)
+{
+	linker__expire_twins(l, now);
+	contexts__tick(&l->contexts, now);
+}
+
+void linker__finish(struct linker *l)
+{
+	linker__expire_twins(l, UINT64_MAX - TWIN_NS);
+	while (!list__empty(&l->waiting))
+		linker__evict(l);
+}
+
+void linker__free(struct linker *l)
+{
+	if (!l)
+		return;
+	linker__finish(l);
+	contexts__free(&l->contexts);
+	table__free(&l->clients);
+	table__free(&l->servers);
+	free(l);
+}
+
+const struct link_counters *linker__counters(const struct linker *l)
+{
+	return &l->counters;
+}

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * meta.c - in: a pid; out: its resource. Attribute names: OpenTelemetry semantic conventions,
+ * "service", "process", "host", "os", "telemetry". Command lines and environments are read, but
+ * never exported: they hold secrets.
+ */
+#include "meta/meta.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "attach/golang.h"
+#include "meta/service_name.h"
+#include "util/cursor.h"
+#include "util/table.h"
+
+#define PROC_FILE_MAX (128 * 1024)
+
+struct meta {
+	struct table by_pid;
+	bool from_proc;
+	uint32_t serials;
+	char host_name[256], host_id[64], boot_id[64];
+	struct utsname uts;
+	char *buf; /* PROC_FILE_MAX, for reading */
+	void (*on_new)(void *ctx, struct process *p);
+	void *on_new_ctx;
+};
+
+/* Keys of attribute lists are static; those that come from outside live here for good, each once. */
+static const char *key__intern(struct slice key)
+{
+	static struct table keys;
+	uint64_t h = hash__bytes(0, key.p, key.n);
+	char *s = table__get(&keys, h);
+
+	if (s || keys.n >= 1024)
+		return s;
+	s = strndup(key.p, key.n);
+	if (!s)
+		abort();
+	table__set(&keys, h, s);
+	return s;
+}
+
+static struct slice file__read(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t n = 0;
+	ssize_t r;
+
+	if (fd < 0)
+		return (struct slice){NULL, 0};
+	while (n < size && (r = read(fd, buf + n, size - n)) > 0)
+		n += (size_t)r;
+	close(fd);
+	return (struct slice){buf, n};
+}
+
+static void file__line(const char *path, char *out, size_t size)
+{
+	struct slice s = file__read(path, out, size - 1);
+
+	out[slice__find(s, '\n')] = '\0';
+}
+
+struct meta *meta__new(bool from_proc)
+{
+	struct meta *m = calloc(1, sizeof(*m));
+
+	if (!m || !(m->buf = malloc(PROC_FILE_MAX)))
+		abort();
+	m->from_proc = from_proc;
+	gethostname(m->host_name, sizeof(m->host_name) - 1);
+	file__line("/etc/machine-id", m->host_id, sizeof(m->host_id));
+	file__line("/proc/sys/kernel/random/boot_id", m->boot_id, sizeof(m->boot_id));
+	uname(&m->uts);
+	return m;
+}
+
+void meta__on_new(struct meta *m, void (*fn)(void *ctx, struct process *p), void *ctx)
+{
+	m->on_new = fn;
+	m->on_new_ctx = ctx;
+}
+
+static void drop(void *ctx, uint64_t key, void *value)
+{
+	process__unref(value);
+}
+
+void meta__free(struct meta *m)
+{
+	if (!m)
+		return;
+	table__each(&m->by_pid, drop, NULL);
+	table__free(&m->by_pid);
+	free(m->buf);
+	free(m);
+}
+
+struct process *process__ref(struct process *p)
+{
+	p->refs++;
+	return p;
+}
+
+void process__unref(struct process *p)
+{
+	if (!p || --p->refs)
+		return;
+	attrs__free(&p->resource);
+	free(p);
+}
+
+/* "key=value,key=value", percent-encoded values (OpenTelemetry: Resource SDK). */
+static void resource__add_list(struct attrs *a, struct slice list)
+{
+	while (list.n) {
+		size_t end = slice__find(list, ','), eq;
+		struct slice item = slice__trim(slice__sub(list, 0, end));
+		char value[512];
+		size_t n = 0;
+		const char *key;
+
+		list = slice__sub(list, end + 1, list.n);
+		eq = slice__find(item, '=');
+		key = eq && eq < item.n ? key__intern(slice__trim(slice__sub(item, 0, eq))) : NULL;
+		if (!key)
+			continue;
+		for (size_t i = eq + 1; i < item.n && n < sizeof(value); i++) {
+			unsigned byte;
+
+			if (item.p[i] == '%' && i + 2 < item.n && sscanf(item.p + i + 1, "%2x", &byte) == 1) {
+				value[n++] = (char)byte;
+				i += 2;
+			} else {
+				value[n++] = item.p[i];
+			}
+		}
+		attrs__str(a, key, slice__trim((struct slice){value, n}));
+	}
+}
+
+/* The value of NAME in an environment as /proc shows it. */
+static struct slice env__get(struct slice env, struct slice name)
+{
+	struct cursor c = cursor__of(env);
+
+	while (cursor__left(&c) && !c.over) {
+		struct slice s = cursor__cstr(&c);
+
+		if (s.n > name.n && slice__starts(s, name) && s.p[name.n] == '=')
+			return slice__sub(s, name.n + 1, s.n);
+	}
+	return (struct slice){NULL, 0};
+}
+
+/* Field 22 of /proc/PID/stat: start time in clock ticks since boot (proc(5)). */
+static unsigned long long process__start(struct meta *m, const char *dir)
+{
+	char path[64], stat[512];
+	unsigned long long start = 0;
+	struct slice s;
+	char *p;
+
+	snprintf(path, sizeof(path), "%s/stat", dir);
+	s = file__read(path, stat, sizeof(stat) - 1);
+	stat[s.n] = '\0';
+	p = s.n ? strrchr(stat, ')') : NULL;
+	if (p)
+		sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &start);
+	return start;
+}
+
+/* service.instance.id: a name-based UUID of host, boot, pid and start (RFC 9562 version 8: our own hash). */
+static void resource__set_instance(struct meta *m, struct attrs *a, const char *dir, uint32_t pid)
+{
+	unsigned long long start = process__start(m, dir);
+	uint64_t h = hash__bytes(start, m->boot_id, strlen(m->boot_id)), g;
+	char id[40];
+
+	h = hash__mix(h + pid);
+	g = hash__mix(h + hash__bytes(0, m->host_id, strlen(m->host_id)));
+	snprintf(id, sizeof(id), "%08x-%04x-8%03x-%04x-%012llx", (unsigned)(h >> 32), (unsigned)(h >> 16) & 0xffff,
+		 (unsigned)h & 0xfff, 0x8000 | ((unsigned)(g >> 48) & 0x3fff), (unsigned long long)g & 0xffffffffffffull);
+	attrs__str(a, "service.instance.id", slice__of(id));
+}
+
+static void resource__set_host(struct meta *m, struct attrs *a)
+{
+	attrs__str(a, "host.name", slice__of(m->host_name));
+	if (m->host_id[0])
+		attrs__str(a, "host.id", slice__of(m->host_id));
+	attrs__str(a, "host.arch", !strcmp(m->uts.machine, "x86_64") ? SLICE("amd64") : SLICE("arm64"));
+	attrs__str(a, "os.type", SLICE("linux"));
+	attrs__str(a, "telemetry.sdk.name", SLICE("wirespan"));
+	attrs__str(a, "telemetry.sdk.language", SLICE("c"));
+	attrs__str(a, "telemetry.sdk.version", SLICE(WIRESPAN_VERSION));
+}
+
+static void process__set_service(struct process *p, struct slice name)
+{
+	snprintf(p->service, sizeof(p->service), "%.*s", (int)name.n, name.p);
+	attrs__str(&p->resource, "service.name", name);
+}
+
+static void process__name(struct meta *m, struct process *p, const char *dir, struct slice exe)
+{
+	const char *ours = getenv("OTEL_SERVICE_NAME"), *list = getenv("OTEL_RESOURCE_ATTRIBUTES");
+	char path[64], name[64];
+	struct slice s;
+
+	snprintf(path, sizeof(path), "%s/cmdline", dir);
+	service_name__of(file__read(path, m->buf, PROC_FILE_MAX), exe, name, sizeof(name));
+	process__set_service(p, ours && *ours ? slice__of(ours) : slice__of(name));
+	if (list)
+		resource__add_list(&p->resource, slice__of(list));
+	if (ours && *ours)
+		process__set_service(p, slice__of(ours));
+	snprintf(path, sizeof(path), "%s/environ", dir);
+	s = file__read(path, m->buf, PROC_FILE_MAX);
+	resource__add_list(&p->resource, env__get(s, SLICE("OTEL_RESOURCE_ATTRIBUTES")));
+	s = env__get(s, SLICE("OTEL_SERVICE_NAME"));
+	if (!s.n)
+		s = attrs__get_str(&p->resource, "service.name");
+	snprintf(name, sizeof(name), "%.*s", (int)s.n, s.p);
+	process__set_service(p, slice__of(name));
+}
+
+static void process__read(struct meta *m, struct process *p)
+{
+	char dir[32], path[64], exe[4096];
+	ssize_t n;
+
+	snprintf(dir, sizeof(dir), "/proc/%u", p->pid);
+	snprintf(path, sizeof(path), "%s/exe", dir);
+	n = readlink(path, exe, sizeof(exe) - 1);
+	exe[n > 0 ? n : 0] = '\0';
+	resource__set_host(m, &p->resource);
+	process__name(m, p, dir, slice__of(exe));
+	resource__set_instance(m, &p->resource, dir, p->pid);
+	attrs__int(&p->resource, "process.pid", p->pid);
+	if (n <= 0)
+		return;
+	attrs__str(&p->resource, "process.executable.path", slice__of(exe));
+	attrs__str(&p->resource, "process.executable.name", slice__of(strrchr(exe, '/') ? strrchr(exe, '/') + 1 : exe));
+	n = golang__goid_offset(path);
+	if (n > 0) {
+		p->ctx_kind = WS_CTX_GO;
+		p->goid_offset = (uint16_t)n;
+		attrs__str(&p->resource, "process.runtime.name", SLICE("go"));
+	}
+}
+
+static struct process *meta__add(struct meta *m, uint32_t pid)
+{
+	struct process *p = calloc(1, sizeof(*p)), *old;
+
+	if (!p)
+		abort();
+	p->pid = pid;
+	p->refs = 1;
+	p->serial = ++m->serials;
+	p->polls = -1;
+	p->from_proc = m->from_proc;
+	old = table__set(&m->by_pid, pid, p);
+	process__unref(old);
+	return p;
+}
+
+struct process *meta__process(struct meta *m, uint32_t pid)
+{
+	struct process *p = table__get(&m->by_pid, pid);
+
+	if (p)
+		return p;
+	p = meta__add(m, pid);
+	if (m->from_proc)
+		process__read(m, p);
+	else
+		process__set_service(p, SLICE("unknown_service"));
+	if (m->on_new)
+		m->on_new(m->on_new_ctx, p);
+	return p;
+}
+
+void meta__forget(struct meta *m, uint32_t pid)
+{
+	process__unref(table__remove(&m->by_pid, pid));
+}
+
+bool process__polls(struct process *p)
+{
+	char path[64], target[64];
+	struct dirent *e;
+	DIR *d;
+
+	if (p->polls >= 0 || !p->from_proc)
+		return p->polls > 0;
+	p->polls = 0;
+	snprintf(path, sizeof(path), "/proc/%u/fd", p->pid);
+	d = opendir(path);
+	while (d && !p->polls && (e = readdir(d))) {
+		ssize_t n = readlinkat(dirfd(d), e->d_name, target, sizeof(target) - 1);
+
+		p->polls = n > 0 && slice__eq((struct slice){target, (size_t)n}, SLICE("anon_inode:[eventpoll]"));
+	}
+	if (d)
+		closedir(d);
+	return p->polls > 0;
+}
+
+size_t process__save(const struct process *p, char *buf, size_t size)
+{
+	FILE *f = fmemopen(buf, size, "w");
+	long n;
+
+	if (!f)
+		return 0;
+	fprintf(f, "wirespan.polls=%d%c", p->polls > 0, 0);
+	fprintf(f, "wirespan.context=%d%c", p->ctx_kind, 0);
+	for (unsigned i = 0; i < p->resource.n; i++) {
+		const struct attr *a = &p->resource.v[i];
+		struct slice s = attr__text(&p->resource, a);
+
+		if (a->type == ATTR_STR)
+			fprintf(f, "%s=%.*s%c", a->key, (int)s.n, s.p, 0);
+		else if (a->type == ATTR_INT)
+			fprintf(f, "#%s=%lld%c", a->key, (long long)a->i, 0);
+	}
+	n = fflush(f) ? -1 : ftell(f);
+	fclose(f);
+	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+}
+
+void meta__load(struct meta *m, uint32_t pid, struct slice text)
+{
+	struct cursor c = cursor__of(text);
+	struct process *p = meta__add(m, pid);
+
+	process__set_service(p, SLICE("unknown_service"));
+	while (cursor__left(&c)) {
+		struct slice s = cursor__cstr(&c), value;
+		size_t eq = slice__find(s, '=');
+		bool number = s.n && s.p[0] == '#';
+		const char *key;
+
+		if (c.over || eq == s.n)
+			break;
+		key = key__intern(slice__sub(s, number, eq - number));
+		value = slice__sub(s, eq + 1, s.n);
+		if (!key)
+			continue;
+		if (!strcmp(key, "wirespan.polls"))
+			p->polls = slice__eq(value, SLICE("1"));
+		else if (!strcmp(key, "wirespan.context"))
+			p->ctx_kind = slice__eq(value, SLICE("1")) ? WS_CTX_GO : WS_CTX_THREAD;
+		else if (!strcmp(key, "service.name"))
+			process__set_service(p, value);
+		else if (number)
+			attrs__int(&p->resource, key, strtoll(value.p, NULL, 10)); /* ended by its NUL */
+		else
+			attrs__str(&p->resource, key, value);
+	}
+}

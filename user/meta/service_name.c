@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "meta/service_name.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+#include "util/cursor.h"
+
+#define ARGS_MAX 128
+
+struct interpreter {
+	const char *program;
+	const char *with_value[12]; /* options that take the next argument */
+	const char *module;	    /* option whose argument is the program */
+};
+
+static const struct interpreter interpreters[] = {
+	{"python", {"-W", "-X", "--check-hash-based-pycs"}, "-m"},
+	{"node", {"-r", "--require", "--import", "--loader", "-C", "--conditions", "--env-file"}, NULL},
+	{"java",
+	 {"-cp", "-classpath", "--class-path", "-p", "--module-path", "--add-modules", "--add-opens", "--add-exports",
+	  "--add-reads", "--source"},
+	 "-jar"},
+	{"ruby", {"-I", "-r", "-C"}, NULL},
+	{"perl", {"-I"}, NULL},
+	{"php", {"-d", "-c", "-z"}, "-f"},
+	{"bash", {"-o", "-O"}, NULL},
+	{"sh", {"-o"}, NULL},
+	{"dotnet", {NULL}, "exec"},
+};
+
+/* Servers that run somebody's module: the argument "module:object" names it. */
+static const char *const module_servers[] = {"gunicorn", "uvicorn", "hypercorn", "daphne", "granian", "waitress-serve"};
+
+static struct slice base_of(struct slice path)
+{
+	while (path.n && path.p[path.n - 1] == '/')
+		path.n--;
+	for (size_t i = path.n; i > 0; i--)
+		if (path.p[i - 1] == '/')
+			return slice__sub(path, i, path.n);
+	return path;
+}
+
+/* "order.py" -> "order", "shop-1.2.jar" -> "shop-1.2"; for a dotted class or module its last part. */
+static struct slice without_suffix(struct slice s)
+{
+	static const char *const suffixes[] = {".py", ".js", ".mjs", ".cjs", ".ts", ".jar", ".rb", ".pl", ".php", ".sh", ".dll", ".pyc"};
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
+		size_t n = strlen(suffixes[i]);
+
+		if (s.n > n && !memcmp(s.p + s.n - n, suffixes[i], n))
+			return (struct slice){s.p, s.n - n};
+	}
+	for (size_t i = s.n; i > 1; i--)
+		if (s.p[i - 1] == '.' && i < s.n && !memchr(s.p, '/', s.n))
+			return slice__sub(s, i, s.n);
+	return s;
+}
+
+/* "python3.11" is a python. */
+static const struct interpreter *interpreter_of(struct slice program)
+{
+	while (program.n && (isdigit((unsigned char)program.p[program.n - 1]) || program.p[program.n - 1] == '.'))
+		program.n--;
+	for (size_t i = 0; i < sizeof(interpreters) / sizeof(*interpreters); i++)
+		if (slice__eq(program, slice__of(interpreters[i].program)))
+			return &interpreters[i];
+	return NULL;
+}
+
+static bool takes_value(const struct interpreter *in, struct slice arg)
+{
+	for (size_t i = 0; i < sizeof(in->with_value) / sizeof(*in->with_value) && in->with_value[i]; i++)
+		if (slice__eq(arg, slice__of(in->with_value[i])))
+			return true;
+	return false;
+}
+
+/* The part before the colon of "package.module:object", an empty slice for anything else. */
+static struct slice module_of(struct slice arg)
+{
+	size_t colon = slice__find(arg, ':');
+
+	if (!colon || colon + 1 >= arg.n || arg.p[0] == '-' || isdigit((unsigned char)arg.p[colon + 1]))
+		return (struct slice){NULL, 0};
+	for (size_t i = 0; i < colon; i++)
+		if (!isalnum((unsigned char)arg.p[i]) && !strchr("._", arg.p[i]))
+			return (struct slice){NULL, 0};
+	return slice__sub(arg, 0, colon);
+}
+
+static struct slice program_of(const struct slice *args, size_t n, size_t at)
+{
+	struct slice script = base_of(args[at]);
+
+	for (size_t i = 0; i < sizeof(module_servers) / sizeof(*module_servers); i++) {
+		if (!slice__eq(script, slice__of(module_servers[i])))
+			continue;
+		for (size_t k = at + 1; k < n; k++)
+			if (module_of(args[k]).n)
+				return without_suffix(module_of(args[k]));
+	}
+	return without_suffix(script);
+}
+
+/* Index of the argument that names what the interpreter runs; 0: none (interactive, -c). */
+static size_t script_at(const struct interpreter *in, const struct slice *args, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (in->module && slice__eq(args[i], slice__of(in->module)))
+			return i + 1 < n ? i + 1 : 0;
+		if (slice__eq(args[i], SLICE("-c")) || slice__eq(args[i], SLICE("-e")))
+			return 0;
+		if (takes_value(in, args[i]))
+			i++;
+		else if (args[i].n && args[i].p[0] != '-')
+			return i;
+	}
+	return 0;
+}
+
+void service_name__of(struct slice cmdline, struct slice exe, char *name, size_t size)
+{
+	struct cursor c = cursor__of(cmdline);
+	struct slice args[ARGS_MAX], out = base_of(exe);
+	const struct interpreter *in;
+	size_t n = 0, at;
+
+	while (n < ARGS_MAX && cursor__left(&c)) {
+		args[n] = cursor__cstr(&c);
+		if (c.over)
+			break;
+		n++;
+	}
+	if (!out.n && n)
+		out = base_of(args[0]);
+	in = interpreter_of(out);
+	at = in ? script_at(in, args, n) : 0;
+	if (at)
+		out = program_of(args, n, at);
+	if (!out.n)
+		out = SLICE("unknown_service");
+	snprintf(name, size, "%.*s", (int)out.n, out.p);
+}
