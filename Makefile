@@ -16,7 +16,9 @@ WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wshadow -Wstrict-prototy
 CPPFLAGS += -Iuser -Iinclude -I$(B) -D_GNU_SOURCE -DWIRESPAN_VERSION='"$(VERSION)"'
 LIBS    := -lbpf -lelf -lz -lcurl -ljansson
 
-BPF_SRC := $(wildcard bpf/*.bpf.c)
+# Definitions before their users: libbpf 1.1's linker loses the offset of a map that it met as extern first.
+BPF_DEF := bpf/emit.bpf.c bpf/select.bpf.c bpf/conn.bpf.c
+BPF_SRC := $(BPF_DEF) $(filter-out $(BPF_DEF),$(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 SKEL    := $(B)/wirespan.skel.h
 SRC     := $(wildcard user/*.c user/*/*.c)

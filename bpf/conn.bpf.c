@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause)
+/*
+ * conn.bpf.c - the life of connections, from the one tracepoint that sees every change of state.
+ *
+ * inet_sock_set_state runs in whoever's context the change happens, often a softirq: only
+ * CLOSE -> SYN_SENT (connect) and -> LISTEN (listen) are the caller's own.
+ */
+#include "conn.bpf.h"
+
+struct conn_socks socks SEC(".maps");
+struct conn_listeners listeners SEC(".maps");
+struct conn_port_budgets port_budgets SEC(".maps");
+struct conn_budgets sock_budgets SEC(".maps");
+
+const volatile struct ws_budget_pair budget_accepted = {}, budget_connected = {};
+__u32 budget_generation = 0;
+
+static __always_inline void conn__connecting(struct sock *sk)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ws_task *t = select__task(task);
+	struct ws_sock *s;
+
+	if (!t)
+		return;
+	s = sock__new(sk, WS_ROLE_CONNECTED);
+	if (!s) {
+		emit__count(WS_CNT_no_socket_storage, 1);
+		return;
+	}
+	s->connect_ns = bpf_ktime_get_ns();
+	context__actor(&s->connector, task, t);
+}
+
+static __always_inline void conn__listening(struct sock *sk)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	bool traced = select__task(task) != NULL;
+
+	if (!traced && select__wants_port(sk->__sk_common.skc_num) && !select__add(task->tgid, 0)) {
+		__sync_fetch_and_add(&select_generation, 1);
+		traced = true;
+	}
+	listener__add(sk, traced);
+}
+
+static __always_inline void conn__unlistening(struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct conn_port port = sock__port(sk);
+	struct conn_listener *l;
+
+	if (!tp)
+		return;
+	port.port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport); /* skc_num is 0 by now */
+	l = bpf_map_lookup_elem(&listeners, &port);
+	if (!l)
+		return;
+	__sync_fetch_and_add(&l->sockets, -1);
+	if ((int)l->sockets <= 0)
+		bpf_map_delete_elem(&listeners, &port);
+}
+
+static __always_inline void conn__established(struct sock *sk, int old)
+{
+	struct ws_sock *s = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u64 now = bpf_ktime_get_ns();
+	struct conn_listener *l;
+
+	if (!tp)
+		return;
+	if (!s && old == TCP_SYN_RECV) {
+		l = sock__listener(sk);
+		if (l && l->traced)
+			s = sock__new(sk, WS_ROLE_ACCEPTED);
+	}
+	if (!s)
+		return;
+	s->established_ns = now;
+	s->rx_next = tp->copied_seq;
+	s->rx_known = 1;
+	/* Who will use an accepted one is not known yet: announced by its first transfer. */
+	if (s->role == WS_ROLE_CONNECTED && s->life == SOCK_NEW)
+		conn__announce(tp, s, &s->connector, WS_ORIGIN_NEW, false, now);
+}
+
+static __always_inline void conn__closed(struct sock *sk, int old)
+{
+	struct ws_sock *s = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u64 now = bpf_ktime_get_ns();
+	struct ws_rec_close *c;
+
+	if (!s || !tp)
+		return;
+	if (s->role == WS_ROLE_CONNECTED && s->life == SOCK_NEW)
+		conn__announce(tp, s, &s->connector, WS_ORIGIN_NEW, !s->established_ns, now);
+	if (s->life != SOCK_ANNOUNCED)
+		return;
+	s->life = SOCK_CLOSED;
+	if (s->own_budget)
+		bpf_map_delete_elem(&sock_budgets, &s->cookie);
+	c = emit__reserve(WS_REC_CLOSE, sizeof(*c));
+	if (!c)
+		return;
+	emit__head(&c->head, WS_REC_CLOSE, sizeof(*c), now);
+	c->conn = s->cookie;
+	c->snd_seq = sock__sent_end(tp, old);
+	c->rcv_seq = sock__read_end(tp);
+	c->lost[WS_DIR_IN] = s->flow[WS_DIR_IN].lost;
+	c->lost[WS_DIR_OUT] = s->flow[WS_DIR_OUT].lost;
+	c->srtt_us = tp->srtt_us >> 3;
+	c->retransmits = tp->total_retrans;
+	c->state = old;
+	c->pad = 0;
+	emit__submit(c, emit__fill(), now);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(conn__set_state, struct sock *sk, int old, int new)
+{
+	if (!sock__is_tcp(sk))
+		return 0;
+	if (new == TCP_SYN_SENT)
+		conn__connecting(sk);
+	else if (new == TCP_LISTEN)
+		conn__listening(sk);
+	else if (new == TCP_ESTABLISHED)
+		conn__established(sk, old);
+	else if (new == TCP_CLOSE && old == TCP_LISTEN)
+		conn__unlistening(sk);
+	else if (new == TCP_CLOSE)
+		conn__closed(sk, old);
+	return 0;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/*
+ * conn.bpf.h - one TCP socket as we know it, kept in the socket's own storage.
+ *
+ * It is made by connect() of a selected task, by a handshake completed on a traced listener, by the
+ * first transfer of a selected task, or by the iterator at the start; it goes with the socket.
+ */
+#ifndef CONN_BPF_H
+#define CONN_BPF_H
+
+#include "context.bpf.h"
+
+#define ARRIVALS 4 /* a power of two */
+
+/* When rcv_nxt got where: "the byte at `start` became readable" is the first one beyond `start`. */
+struct ws_arrival {
+	__u64 time_ns;
+	__u32 rcv_nxt;
+	__u32 pad;
+};
+
+struct ws_flow {
+	struct ws_budget budget;
+	__u32 left; /* HEAD: bytes that may still be copied before the direction turns */
+	__u32 lost; /* data records that could not be made */
+};
+
+enum ws_sock_life {
+	SOCK_NEW,	/* not announced: nobody who is traced has used it */
+	SOCK_ANNOUNCED, /* its CONN record was submitted */
+	SOCK_CLOSED,	/* its CLOSE record was; bytes left in the queue can still be read */
+	SOCK_LISTENER,	/* no connection; counted in `listeners` */
+};
+
+struct ws_sock {
+	__u64 cookie;
+	__u64 connect_ns, established_ns;
+	struct ws_actor connector;
+	struct ws_flow flow[2]; /* by enum ws_dir */
+	struct ws_arrival arrived[ARRIVALS];
+	__u32 arrived_in, arrived_out; /* written by softirq, read by the receiver */
+	__u32 rx_next;		       /* first byte not read yet; valid if rx_known */
+	__u32 budget_generation;
+	__u8 rx_known;
+	__u8 role;     /* enum ws_role */
+	__u8 life;     /* enum ws_sock_life */
+	__u8 last_dir; /* who spoke last; 2: nobody yet */
+	__u8 own_budget;
+	__u8 pad[3];
+};
+
+struct conn_socks {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ws_sock);
+};
+
+/* Ports somebody listens on, of every process: what tells accepted from connected. */
+struct conn_port {
+	__u32 netns;
+	__u32 port;
+};
+
+struct conn_listener {
+	__u32 sockets; /* SO_REUSEPORT: several */
+	__u32 traced;  /* a selected process listens, or has accepted, there */
+};
+
+struct conn_listeners {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct conn_port);
+	__type(value, struct conn_listener);
+};
+
+struct conn_role_port {
+	__u32 role; /* enum ws_role */
+	__u32 port; /* ACCEPTED: ours, CONNECTED: theirs */
+};
+
+struct conn_port_budgets {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct conn_role_port);
+	__type(value, struct ws_budget_pair);
+};
+
+/* LRU: user space may name sockets that are gone. */
+struct conn_budgets {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct ws_budget_pair);
+};
+
+extern struct conn_socks socks SEC(".maps");
+extern struct conn_listeners listeners SEC(".maps");
+extern struct conn_port_budgets port_budgets SEC(".maps");
+extern struct conn_budgets sock_budgets SEC(".maps");
+extern const volatile struct ws_budget_pair budget_accepted, budget_connected;
+extern __u32 budget_generation; /* moved by user space when it has written sock_budgets */
+
+static __always_inline bool sock__is_tcp(const struct sock *sk)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	/* sk_protocol is 16 bits wide since 5.6 (bf9765145b85); MPTCP is 262 and stays out. */
+	return (family == AF_INET || family == AF_INET6) && sk->sk_protocol == IPPROTO_TCP;
+}
+
+static __always_inline struct conn_port sock__port(const struct sock *sk)
+{
+	struct conn_port p = {
+		.netns = sk->__sk_common.skc_net.net->ns.inum,
+		.port = sk->__sk_common.skc_num,
+	};
+	return p;
+}
+
+static __always_inline struct conn_listener *sock__listener(const struct sock *sk)
+{
+	struct conn_port p = sock__port(sk);
+
+	return bpf_map_lookup_elem(&listeners, &p);
+}
+
+/* Idempotent: the hook and the iterators may both see one. */
+static __always_inline void listener__add(struct sock *sk, bool traced)
+{
+	struct ws_sock *s = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	struct conn_port port = sock__port(sk);
+	struct conn_listener *l, fresh = {};
+
+	l = bpf_map_lookup_elem(&listeners, &port);
+	if (!l) {
+		bpf_map_update_elem(&listeners, &port, &fresh, BPF_NOEXIST);
+		l = bpf_map_lookup_elem(&listeners, &port);
+	}
+	if (!l || !s)
+		return;
+	if (s->life != SOCK_LISTENER) {
+		s->life = SOCK_LISTENER;
+		__sync_fetch_and_add(&l->sockets, 1);
+	}
+	if (traced)
+		l->traced = 1;
+}
+
+/*
+ * A FIN takes one sequence number. copied_seq has passed it when everything that came was read and a
+ * FIN came: SOCK_DONE, which tcp_fin() sets and a reset does not.
+ */
+static __always_inline __u32 sock__read_end(struct tcp_sock *tp)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	__u32 end = tp->copied_seq;
+
+	return end - (end == tp->rcv_nxt && (sk->__sk_common.skc_flags & (1ul << SOCK_DONE)));
+}
+
+/* Written by us as well: after tcp_send_fin() write_seq is one more than what was sent. */
+static __always_inline __u32 sock__sent_end(struct tcp_sock *tp, int state)
+{
+	switch (state) {
+	case TCP_FIN_WAIT1:
+	case TCP_FIN_WAIT2:
+	case TCP_CLOSING:
+	case TCP_LAST_ACK:
+	case TCP_TIME_WAIT:
+		return tp->write_seq - 1;
+	}
+	return tp->write_seq;
+}
+
+static __always_inline void sock__start_budget(struct ws_sock *s, __u32 port)
+{
+	struct conn_role_port key = {.role = s->role, .port = port};
+	struct ws_budget_pair *b = bpf_map_lookup_elem(&port_budgets, &key);
+
+	if (b) {
+		s->flow[0].budget = b->dir[0];
+		s->flow[1].budget = b->dir[1];
+	} else if (s->role == WS_ROLE_ACCEPTED) {
+		s->flow[0].budget = budget_accepted.dir[0];
+		s->flow[1].budget = budget_accepted.dir[1];
+	} else {
+		s->flow[0].budget = budget_connected.dir[0];
+		s->flow[1].budget = budget_connected.dir[1];
+	}
+}
+
+/* Fresh storage for a connection whose role is known. NULL: no memory, or the socket is going away. */
+static __always_inline struct ws_sock *sock__new(struct sock *sk, enum ws_role role)
+{
+	struct ws_sock *s = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!s)
+		return NULL;
+	__builtin_memset(s, 0, sizeof(*s)); /* a socket may connect again after it was closed */
+	s->cookie = bpf_get_socket_cookie(sk);
+	s->role = role;
+	s->last_dir = 2;
+	sock__start_budget(s, role == WS_ROLE_ACCEPTED ? sk->__sk_common.skc_num :
+							 bpf_ntohs(sk->__sk_common.skc_dport));
+	return s;
+}
+
+static __always_inline void sock__address(__u8 to[16], bool v6, const struct in6_addr *a6, __u32 a4)
+{
+	if (v6) {
+		__builtin_memcpy(to, a6, 16);
+		return;
+	}
+	__builtin_memset(to, 0, 10);
+	__builtin_memset(to + 10, 0xff, 2);
+	__builtin_memcpy(to + 12, &a4, 4);
+}
+
+/* Everything of a CONN record that is read from the socket. */
+static __always_inline void conn__fill(struct ws_rec_conn *c, struct tcp_sock *tp, const struct ws_sock *s)
+{
+	const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
+	const struct sock *sk = &inet->sk;
+	bool v6 = sk->__sk_common.skc_family == AF_INET6;
+	struct in6_addr a = {};
+
+	if (v6)
+		a = sk->__sk_common.skc_v6_rcv_saddr;
+	sock__address(c->local, v6, &a, sk->__sk_common.skc_rcv_saddr);
+	if (v6)
+		a = sk->__sk_common.skc_v6_daddr;
+	sock__address(c->remote, v6, &a, sk->__sk_common.skc_daddr);
+	c->local_port = bpf_ntohs(inet->inet_sport);
+	c->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	c->netns = sk->__sk_common.skc_net.net->ns.inum;
+	c->snd_seq = tp->write_seq;
+	c->rcv_seq = tp->copied_seq;
+	c->conn = s->cookie;
+	c->role = s->role;
+	c->connect_ns = s->connect_ns;
+	c->established_ns = s->established_ns;
+	__builtin_memset(c->pad, 0, sizeof(c->pad));
+}
+
+/* Says that the connection exists; life becomes ANNOUNCED unless the record was lost. */
+static __always_inline void conn__announce(struct tcp_sock *tp, struct ws_sock *s, const struct ws_actor *actor,
+					   enum ws_origin origin, bool failed, __u64 now)
+{
+	struct ws_rec_conn *c = emit__reserve(WS_REC_CONN, sizeof(*c));
+
+	if (!c)
+		return;
+	emit__head(&c->head, WS_REC_CONN, sizeof(*c), now);
+	conn__fill(c, tp, s);
+	c->actor = *actor;
+	c->origin = origin;
+	c->failed = failed;
+	s->life = SOCK_ANNOUNCED;
+	emit__submit(c, emit__fill(), now);
+}
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/* core.bpf.h - what every program includes: the kernel's types, libbpf, the records; a few constants. */
+#ifndef CORE_BPF_H
+#define CORE_BPF_H
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+
+#include "wirespan/record.h"
+
+/* Macros of the kernel's headers, which BTF does not carry. */
+#define AF_INET 2
+#define AF_INET6 10
+#define MSG_PEEK 0x2
+#define MSG_TRUNC 0x20
+#define PF_IO_WORKER 0x00000010
+#define PF_KTHREAD 0x00200000
+#define TS_COMPAT 0x0002 /* thread_info.status: a 32-bit system call (x86) */
+
+/* clang 14 drops a bound that it can prove and the verifier cannot: forget what is known of var. */
+#define OPAQUE(var) asm volatile("" : "+r"(var))
+
+#endif
