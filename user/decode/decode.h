@@ -70,8 +70,8 @@ extern const struct protocol *const protocols[]; /* table.c; ends with NULL */
 #define DECODE_PROTOCOLS_MAX 16
 
 /*
- * Every byte of every chunk ends in exactly one of the four byte counters (held ones once they are
- * resolved), every answer of a parser in exactly one of answers[].
+ * Every byte, that of gaps included, ends in exactly one of understood, undecodable and skipped
+ * (held ones once they are resolved); every answer of a parser in exactly one of answers[].
  */
 struct decode_counters {
 	uint64_t messages, truncated, bad, resyncs;
@@ -79,7 +79,7 @@ struct decode_counters {
 	uint64_t understood_bytes;  /* consumed by parsers, captured or not */
 	uint64_t undecodable_bytes; /* on connections whose protocol is unknown, or after BAD */
 	uint64_t skipped_bytes;	    /* passed over until the next message after TRUNC or a gap */
-	uint64_t lost_bytes;	    /* in gaps */
+	uint64_t lost_bytes;	    /* of all these, in gaps */
 	uint64_t recognised, opaque, upgraded; /* connections */
 	uint64_t ok[DECODE_PROTOCOLS_MAX]; /* messages by protocol, in the order of the table */
 };
