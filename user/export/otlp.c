@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "export/otlp.h"
+
+#include <stdlib.h>
+
+#include "meta/meta.h"
+#include "util/cursor.h"
+
+enum { FLAG_HAS_IS_REMOTE = 0x100, FLAG_IS_REMOTE = 0x200 }; /* trace.proto, SpanFlags */
+
+uint32_t otlp__flags(const struct span *s)
+{
+	uint32_t flags = s->trace_flags | FLAG_HAS_IS_REMOTE;
+
+	return s->has_parent && s->kind == SPAN_SERVER ? flags | FLAG_IS_REMOTE : flags;
+}
+
+static struct otlp_group *batch__group(struct otlp_batch *b, const struct process *p)
+{
+	struct otlp_group *g;
+
+	for (size_t i = b->n_groups; i > 0; i--)
+		if (b->groups[i - 1].process == p)
+			return &b->groups[i - 1];
+	b->groups = realloc(b->groups, (b->n_groups + 1) * sizeof(*b->groups));
+	if (!b->groups)
+		abort();
+	g = &b->groups[b->n_groups++];
+	*g = (struct otlp_group){.process = process__ref((struct process *)p)};
+	if (b->protocol == OTLP_HTTP_JSON)
+		g->json = json_array();
+	return g;
+}
+
+void otlp_batch__add(struct otlp_batch *b, const struct span *s)
+{
+	struct otlp_group *g = batch__group(b, s->process);
+
+	if (b->protocol == OTLP_HTTP_JSON)
+		json_array_append_new(g->json, otlp_json__span(s));
+	else
+		otlp_pb__span(&g->spans, s);
+	b->spans++;
+}
+
+void otlp_batch__free(struct otlp_batch *b)
+{
+	for (size_t i = 0; i < b->n_groups; i++) {
+		process__unref(b->groups[i].process);
+		pb__free(&b->groups[i].spans);
+		json_decref(b->groups[i].json);
+	}
+	free(b->groups);
+	b->groups = NULL;
+	b->n_groups = 0;
+	b->spans = 0;
+}
+
+char *otlp_batch__body(struct otlp_batch *b, size_t *size)
+{
+	char *body = b->protocol == OTLP_HTTP_JSON ? otlp_json__body(b, size) : otlp_pb__body(b, size);
+
+	otlp_batch__free(b);
+	return body;
+}
+
+static uint64_t cursor__varint(struct cursor *c)
+{
+	uint64_t v = 0;
+
+	for (int shift = 0; shift < 64; shift += 7) {
+		uint8_t byte = cursor__u8(c);
+
+		v |= (uint64_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80))
+			return v;
+	}
+	c->over = true;
+	return 0;
+}
+
+/* The value of a field in a message: of a varint its number, of a submessage its bytes in *sub. */
+static uint64_t message__field(struct slice message, unsigned field, struct slice *sub)
+{
+	struct cursor c = cursor__of(message);
+
+	while (cursor__left(&c) && !c.over) {
+		uint64_t tag = cursor__varint(&c), value = 0;
+		struct slice bytes = {NULL, 0};
+
+		switch (tag & 7) {
+		case PB_VARINT:
+			value = cursor__varint(&c);
+			break;
+		case PB_FIXED64:
+			cursor__bytes(&c, 8);
+			break;
+		case PB_LEN:
+			value = cursor__varint(&c);
+			bytes = cursor__bytes(&c, value);
+			break;
+		case PB_FIXED32:
+			cursor__bytes(&c, 4);
+			break;
+		default:
+			return 0;
+		}
+		if (c.over || tag >> 3 != field)
+			continue;
+		if (sub)
+			*sub = bytes;
+		return value;
+	}
+	return 0;
+}
+
+uint64_t otlp__rejected(enum otlp_protocol protocol, struct slice response)
+{
+	struct slice partial = {NULL, 0};
+	json_t *root, *n;
+	uint64_t rejected;
+
+	if (protocol == OTLP_HTTP_PROTOBUF) {
+		message__field(response, 1, &partial);
+		return message__field(partial, 1, NULL);
+	}
+	root = json_loadb(response.p ? response.p : "", response.n, 0, NULL);
+	n = json_object_get(json_object_get(root, "partialSuccess"), "rejectedSpans");
+	rejected = json_is_string(n) ? strtoull(json_string_value(n), NULL, 10) : (uint64_t)json_integer_value(n);
+	json_decref(root);
+	return rejected;
+}

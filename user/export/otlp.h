@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * otlp.h - spans -> bodies of ExportTraceServiceRequest, protobuf or JSON, grouped by resource.
+ * Field numbers: opentelemetry-proto, trace.proto, common.proto, resource.proto, version 1.
+ */
+#ifndef EXPORT_OTLP_H
+#define EXPORT_OTLP_H
+
+#include <jansson.h>
+
+#include "export/export.h"
+#include "export/pb.h"
+
+/* Spans of one resource in one batch. Either pb or json is used. */
+struct otlp_group {
+	struct process *process; /* counted */
+	struct pb spans;	 /* repeated ScopeSpans.spans */
+	json_t *json;		 /* array of spans */
+};
+
+struct otlp_batch {
+	enum otlp_protocol protocol;
+	struct otlp_group *groups;
+	size_t n_groups;
+	uint32_t spans;
+};
+
+void otlp_batch__add(struct otlp_batch *b, const struct span *s);
+/* The request's body, heap, of *size bytes; the batch is empty afterwards. */
+char *otlp_batch__body(struct otlp_batch *b, size_t *size);
+void otlp_batch__free(struct otlp_batch *b);
+/* rejected_spans of a response's partial_success; 0 if there is none. */
+uint64_t otlp__rejected(enum otlp_protocol protocol, struct slice response);
+
+/* Within export/: the two encoders. */
+void otlp_pb__span(struct pb *b, const struct span *s);
+char *otlp_pb__body(const struct otlp_batch *b, size_t *size);
+json_t *otlp_json__span(const struct span *s);
+char *otlp_json__body(const struct otlp_batch *b, size_t *size);
+#define OTLP_SCOPE "wirespan"
+/* The conventions whose names are used. */
+#define OTLP_SCHEMA_URL "https://opentelemetry.io/schemas/1.37.0"
+
+/* Span.flags: W3C trace flags, and whether the parent is known to be remote. */
+uint32_t otlp__flags(const struct span *s);
+
+#endif

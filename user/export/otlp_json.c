@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * otlp_json.c - OTLP/JSON (protobuf's JSON mapping with hex ids, 64-bit integers as strings), and
+ * the line format of --json, which has the same names but plain objects for attributes.
+ */
+#include <stdlib.h>
+
+#include "export/otlp.h"
+#include "meta/meta.h"
+
+static json_t *json__slice(struct slice s)
+{
+	json_t *j = json_stringn(s.p ? s.p : "", s.n);
+
+	return j ? j : json_string("");
+}
+
+static json_t *json__hex(const uint8_t *id, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+	char text[33];
+
+	for (size_t i = 0; i < n; i++) {
+		text[2 * i] = digits[id[i] >> 4];
+		text[2 * i + 1] = digits[id[i] & 15];
+	}
+	return json_stringn(text, 2 * n);
+}
+
+static json_t *json__u64(uint64_t v)
+{
+	return json_sprintf("%llu", (unsigned long long)v);
+}
+
+static json_t *json__plain(const struct attrs *list, const struct attr *a)
+{
+	switch (a->type) {
+	case ATTR_STR:
+		return json__slice(attr__text(list, a));
+	case ATTR_BOOL:
+		return json_boolean(a->i != 0);
+	case ATTR_INT:
+		return json_integer(a->i);
+	default:
+		return json_real(a->d);
+	}
+}
+
+static json_t *json__plain_attributes(const struct attrs *list)
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < list->n; i++)
+		json_object_set_new(o, list->v[i].key, json__plain(list, &list->v[i]));
+	return o;
+}
+
+/* AnyValue: int64 is a string in JSON. */
+static json_t *json__any(const struct attrs *list, const struct attr *a)
+{
+	static const char *const names[] = {"stringValue", "intValue", "boolValue", "doubleValue"};
+	json_t *o = json_object();
+
+	json_object_set_new(o, names[a->type],
+			    a->type == ATTR_INT ? json_sprintf("%lld", (long long)a->i) : json__plain(list, a));
+	return o;
+}
+
+static json_t *json__attributes(const struct attrs *list)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < list->n; i++)
+		json_array_append_new(array, json_pack("{s:s, s:o}", "key", list->v[i].key, "value",
+						       json__any(list, &list->v[i])));
+	return array;
+}
+
+static json_t *json__status(const struct span *s)
+{
+	json_t *o = json_object();
+
+	if (s->status != SPAN_UNSET)
+		json_object_set_new(o, "code", json_integer(s->status));
+	if (s->status_message)
+		json_object_set_new(o, "message", json__slice(slice__of(s->status_message)));
+	return o;
+}
+
+/* What both formats share. */
+static json_t *json__span(const struct span *s)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "traceId", json__hex(s->trace_id, 16));
+	json_object_set_new(o, "spanId", json__hex(s->span_id, 8));
+	json_object_set_new(o, "parentSpanId", s->has_parent ? json__hex(s->parent_id, 8) : json_string(""));
+	if (s->tracestate)
+		json_object_set_new(o, "traceState", json__slice(slice__of(s->tracestate)));
+	json_object_set_new(o, "flags", json_integer(otlp__flags(s)));
+	json_object_set_new(o, "name", json__slice(slice__of(s->name)));
+	json_object_set_new(o, "kind", json_integer(s->kind));
+	json_object_set_new(o, "startTimeUnixNano", json__u64(s->start_ns));
+	json_object_set_new(o, "endTimeUnixNano", json__u64(s->end_ns));
+	json_object_set_new(o, "status", json__status(s));
+	json_object_set_new(o, "events", json_array());
+	json_object_set_new(o, "links", json_array());
+	if (s->attrs->dropped)
+		json_object_set_new(o, "droppedAttributesCount", json_integer(s->attrs->dropped));
+	return o;
+}
+
+json_t *otlp_json__span(const struct span *s)
+{
+	json_t *o = json__span(s);
+
+	json_object_set_new(o, "attributes", json__attributes(s->attrs));
+	return o;
+}
+
+void otlp_json__line(FILE *out, const struct span *s)
+{
+	json_t *o = json__span(s);
+
+	json_object_set_new(o, "attributes", json__plain_attributes(s->attrs));
+	json_object_set_new(o, "resource", json__plain_attributes(&s->process->resource));
+	json_dumpf(o, out, JSON_COMPACT);
+	fputc('\n', out);
+	json_decref(o);
+}
+
+static json_t *json__group(const struct otlp_group *g)
+{
+	json_t *scope = json_pack("{s:s, s:s}", "name", OTLP_SCOPE, "version", WIRESPAN_VERSION);
+	json_t *scope_spans = json_pack("{s:o, s:O, s:s}", "scope", scope, "spans", g->json, "schemaUrl", OTLP_SCHEMA_URL);
+	json_t *resource = json_pack("{s:o}", "attributes", json__attributes(&g->process->resource));
+
+	return json_pack("{s:o, s:[o], s:s}", "resource", resource, "scopeSpans", scope_spans, "schemaUrl",
+			 OTLP_SCHEMA_URL);
+}
+
+char *otlp_json__body(const struct otlp_batch *b, size_t *size)
+{
+	json_t *all = json_array(), *request = json_pack("{s:o}", "resourceSpans", all);
+	char *text;
+
+	for (size_t i = 0; i < b->n_groups; i++)
+		json_array_append_new(all, json__group(&b->groups[i]));
+	text = json_dumps(request, JSON_COMPACT);
+	json_decref(request);
+	if (!text)
+		abort();
+	*size = strlen(text);
+	return text;
+}

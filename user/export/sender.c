@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "export/sender.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "export/otlp.h"
+
+#define RESPONSE_MAX 65536
+
+struct sender {
+	CURLM *multi;
+	CURL *easy;
+	struct curl_slist *headers;
+	enum otlp_protocol protocol;
+	int epoll_fd;
+	void *ptr;
+	bool busy;
+	char *response;
+	size_t n_response;
+	uint64_t rejected, retry_after_ms;
+	char error[CURL_ERROR_SIZE + 64];
+};
+
+static size_t on_response(char *p, size_t size, size_t n, void *ctx)
+{
+	struct sender *s = ctx;
+	size_t room = RESPONSE_MAX - s->n_response, take = size * n < room ? size * n : room;
+
+	memcpy(s->response + s->n_response, p, take);
+	s->n_response += take;
+	return size * n;
+}
+
+/* curl says which descriptor it wants to hear of. */
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *known)
+{
+	struct sender *s = ctx;
+	struct epoll_event ev = {.data.ptr = s->ptr};
+
+	if (what == CURL_POLL_REMOVE) {
+		epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		return 0;
+	}
+	ev.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, fd, &ev))
+		epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
+	return 0;
+}
+
+static int sender__setup(struct sender *s, const struct export_settings *o)
+{
+	CURL *e = s->easy;
+	int bad = 0;
+
+	s->headers = curl_slist_append(s->headers, o->protocol == OTLP_HTTP_JSON ? "Content-Type: application/json"
+										 : "Content-Type: application/x-protobuf");
+	s->headers = curl_slist_append(s->headers, "Expect:");
+	if (o->gzip)
+		s->headers = curl_slist_append(s->headers, "Content-Encoding: gzip");
+	for (char **h = o->headers; h && *h; h++)
+		s->headers = curl_slist_append(s->headers, *h);
+	bad |= curl_easy_setopt(e, CURLOPT_URL, o->endpoint);
+	bad |= curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+	bad |= curl_easy_setopt(e, CURLOPT_POST, 1L);
+	bad |= curl_easy_setopt(e, CURLOPT_HTTPHEADER, s->headers);
+	bad |= curl_easy_setopt(e, CURLOPT_USERAGENT, "OTel-OTLP-Exporter-wirespan/" WIRESPAN_VERSION);
+	bad |= curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)o->timeout_ms);
+	bad |= curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	bad |= curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_response);
+	bad |= curl_easy_setopt(e, CURLOPT_WRITEDATA, s);
+	bad |= curl_easy_setopt(e, CURLOPT_ERRORBUFFER, s->error);
+	if (o->certificate)
+		bad |= curl_easy_setopt(e, CURLOPT_CAINFO, o->certificate);
+	if (o->client_certificate)
+		bad |= curl_easy_setopt(e, CURLOPT_SSLCERT, o->client_certificate);
+	if (o->client_key)
+		bad |= curl_easy_setopt(e, CURLOPT_SSLKEY, o->client_key);
+	curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(s->multi, CURLMOPT_SOCKETDATA, s);
+	return bad;
+}
+
+static int sender__check_files(const struct export_settings *o, char *err, size_t size)
+{
+	const char *const files[] = {o->certificate, o->client_certificate, o->client_key};
+
+	for (int i = 0; i < 3; i++) {
+		if (files[i] && access(files[i], R_OK)) {
+			snprintf(err, size, "OTEL_EXPORTER_OTLP certificate or key '%s' can't be read", files[i]);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+struct sender *sender__new(const struct export_settings *o, int epoll_fd, void *ptr, char *err, size_t err_size)
+{
+	struct sender *s = calloc(1, sizeof(*s));
+
+	if (!s || !(s->response = malloc(RESPONSE_MAX)))
+		abort();
+	s->epoll_fd = epoll_fd;
+	s->ptr = ptr;
+	s->protocol = o->protocol;
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	s->multi = curl_multi_init();
+	s->easy = curl_easy_init();
+	if (!s->multi || !s->easy)
+		abort();
+	if (!sender__check_files(o, err, err_size)) {
+		if (!sender__setup(s, o))
+			return s;
+		snprintf(err, err_size, "libcurl can't send to '%s': %s", o->endpoint, s->error);
+	}
+	sender__free(s);
+	return NULL;
+}
+
+void sender__free(struct sender *s)
+{
+	if (!s)
+		return;
+	if (s->busy)
+		curl_multi_remove_handle(s->multi, s->easy);
+	curl_easy_cleanup(s->easy);
+	curl_multi_cleanup(s->multi);
+	curl_slist_free_all(s->headers);
+	free(s->response);
+	free(s);
+}
+
+void sender__post(struct sender *s, const char *body, size_t size)
+{
+	s->n_response = 0;
+	s->error[0] = '\0';
+	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, body);
+	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
+	curl_multi_add_handle(s->multi, s->easy);
+	s->busy = true;
+}
+
+static enum sender_result sender__judge(struct sender *s, CURLcode code)
+{
+	struct slice body = {s->response, s->n_response};
+	curl_off_t after = 0;
+	long status = 0;
+
+	s->rejected = s->retry_after_ms = 0;
+	curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (code != CURLE_OK) {
+		if (!s->error[0])
+			snprintf(s->error, sizeof(s->error), "%s", curl_easy_strerror(code));
+		return SENDER_RETRY;
+	}
+	if (status >= 200 && status < 300) {
+		s->rejected = otlp__rejected(s->protocol, body);
+		return SENDER_OK;
+	}
+	snprintf(s->error, sizeof(s->error), "the collector answered %ld", status);
+	if (status != 429 && status != 502 && status != 503 && status != 504)
+		return SENDER_REFUSED;
+	curl_easy_getinfo(s->easy, CURLINFO_RETRY_AFTER, &after);
+	s->retry_after_ms = after > 0 ? (uint64_t)after * 1000 : 0;
+	return SENDER_RETRY;
+}
+
+enum sender_result sender__drive(struct sender *s)
+{
+	CURLMsg *msg;
+	int n;
+
+	if (!s->busy)
+		return SENDER_BUSY;
+	curl_multi_socket_action(s->multi, CURL_SOCKET_TIMEOUT, 0, &n);
+	curl_multi_perform(s->multi, &n);
+	while ((msg = curl_multi_info_read(s->multi, &n))) {
+		CURLcode code = msg->data.result;
+
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		curl_multi_remove_handle(s->multi, s->easy);
+		s->busy = false;
+		return sender__judge(s, code);
+	}
+	return SENDER_BUSY;
+}
+
+enum sender_result sender__wait(struct sender *s, int ms)
+{
+	curl_multi_poll(s->multi, NULL, 0, ms, NULL);
+	return sender__drive(s);
+}
+
+uint64_t sender__rejected(const struct sender *s)
+{
+	return s->rejected;
+}
+
+uint64_t sender__retry_after_ms(const struct sender *s)
+{
+	return s->retry_after_ms;
+}
+
+const char *sender__error(const struct sender *s)
+{
+	return s->error;
+}
