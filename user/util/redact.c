@@ -119,7 +119,7 @@ bool redact__secret_value(struct slice value)
 	/* Hexadecimal digest or key; base64 or the like. */
 	if (k.hex == k.n && k.distinct >= 8 && k.digits && k.lower + k.upper)
 		return true;
-	return k.digits >= 2 && k.lower && k.upper && k.distinct >= 16;
+	return k.digits && k.lower >= 4 && k.upper >= 4 && k.distinct >= 16;
 }
 
 static size_t text__append(char *out, size_t size, size_t at, struct slice s)
