@@ -427,14 +427,13 @@ void linker__ended(struct linker *l, struct exchange *x)
 	if (++l->counters.waiting > WAITING_MAX)
 		linker__evict(l);
 	node__ref(n);
+	node__wake(l, n); /* they judge n while its exchange is at hand, and wait on */
 	if (twin && x->inbound)
 		node__meet_client(l, n);
 	else if (twin)
 		node__meet_server(l, n);
 	if (n->state == NODE_WAITING && !n->waits_for)
 		node__try(l, n);
-	if (n->state == NODE_WAITING)
-		node__wake(l, n);
 	node__unref(n);
 }
 
