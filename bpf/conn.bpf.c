@@ -66,6 +66,7 @@ static __always_inline void conn__established(struct sock *sk, int old)
 	struct ws_sock *s = bpf_sk_storage_get(&socks, sk, NULL, 0);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u64 now = bpf_ktime_get_ns();
+	struct conn_news news = {.now = now};
 	struct conn_listener *l;
 
 	if (!tp)
@@ -81,8 +82,10 @@ static __always_inline void conn__established(struct sock *sk, int old)
 	s->rx_next = tp->copied_seq;
 	s->rx_known = 1;
 	/* Who will use an accepted one is not known yet: announced by its first transfer. */
+	news.snd_seq = tp->write_seq;
+	news.rcv_seq = tp->copied_seq;
 	if (s->role == WS_ROLE_CONNECTED && s->life == SOCK_NEW)
-		conn__announce(tp, s, &s->connector, WS_ORIGIN_NEW, false, now);
+		conn__announce(tp, s, &s->connector, &news);
 }
 
 static __always_inline void conn__closed(struct sock *sk, int old)
@@ -90,12 +93,16 @@ static __always_inline void conn__closed(struct sock *sk, int old)
 	struct ws_sock *s = bpf_sk_storage_get(&socks, sk, NULL, 0);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u64 now = bpf_ktime_get_ns();
+	struct conn_news news = {.now = now};
 	struct ws_rec_close *c;
 
 	if (!s || !tp)
 		return;
+	news.failed = !s->established_ns;
+	news.snd_seq = sock__sent_end(tp, old);
+	news.rcv_seq = sock__read_end(tp);
 	if (s->role == WS_ROLE_CONNECTED && s->life == SOCK_NEW)
-		conn__announce(tp, s, &s->connector, WS_ORIGIN_NEW, !s->established_ns, now);
+		conn__announce(tp, s, &s->connector, &news);
 	if (s->life != SOCK_ANNOUNCED)
 		return;
 	s->life = SOCK_CLOSED;
@@ -106,8 +113,8 @@ static __always_inline void conn__closed(struct sock *sk, int old)
 		return;
 	emit__head(&c->head, WS_REC_CLOSE, sizeof(*c), now);
 	c->conn = s->cookie;
-	c->snd_seq = sock__sent_end(tp, old);
-	c->rcv_seq = sock__read_end(tp);
+	c->snd_seq = news.snd_seq;
+	c->rcv_seq = news.rcv_seq;
 	c->lost[WS_DIR_IN] = s->flow[WS_DIR_IN].lost;
 	c->lost[WS_DIR_OUT] = s->flow[WS_DIR_OUT].lost;
 	c->srtt_us = tp->srtt_us >> 3;

@@ -234,8 +234,6 @@ static __always_inline void conn__fill(struct ws_rec_conn *c, struct tcp_sock *t
 	c->local_port = bpf_ntohs(inet->inet_sport);
 	c->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
 	c->netns = sk->__sk_common.skc_net.net->ns.inum;
-	c->snd_seq = tp->write_seq;
-	c->rcv_seq = tp->copied_seq;
 	c->conn = s->cookie;
 	c->role = s->role;
 	c->connect_ns = s->connect_ns;
@@ -243,21 +241,33 @@ static __always_inline void conn__fill(struct ws_rec_conn *c, struct tcp_sock *t
 	__builtin_memset(c->pad, 0, sizeof(c->pad));
 }
 
-/* Says that the connection exists; life becomes ANNOUNCED unless the record was lost. */
+struct conn_news {
+	__u64 now;
+	__u32 snd_seq, rcv_seq;
+	__u8 origin; /* enum ws_origin */
+	__u8 failed;
+};
+
+/*
+ * Says that the connection exists; life becomes ANNOUNCED unless the record was lost. What has moved
+ * already but is reported next lies after the record's sequence numbers.
+ */
 static __always_inline void conn__announce(struct tcp_sock *tp, struct ws_sock *s, const struct ws_actor *actor,
-					   enum ws_origin origin, bool failed, __u64 now)
+					   const struct conn_news *news)
 {
 	struct ws_rec_conn *c = emit__reserve(WS_REC_CONN, sizeof(*c));
 
 	if (!c)
 		return;
-	emit__head(&c->head, WS_REC_CONN, sizeof(*c), now);
+	emit__head(&c->head, WS_REC_CONN, sizeof(*c), news->now);
 	conn__fill(c, tp, s);
 	c->actor = *actor;
-	c->origin = origin;
-	c->failed = failed;
+	c->snd_seq = news->snd_seq;
+	c->rcv_seq = news->rcv_seq;
+	c->origin = news->origin;
+	c->failed = news->failed;
 	s->life = SOCK_ANNOUNCED;
-	emit__submit(c, emit__fill(), now);
+	emit__submit(c, emit__fill(), news->now);
 }
 
 #endif

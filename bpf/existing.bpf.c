@@ -58,6 +58,7 @@ SEC("iter/task_file")
 int existing__sockets(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
+	struct conn_news news = {.origin = WS_ORIGIN_EXISTING};
 	struct ws_actor actor = {};
 	struct tcp_sock *tp;
 	struct ws_sock *s;
@@ -82,6 +83,9 @@ int existing__sockets(struct bpf_iter__task_file *ctx)
 		return 0;
 	actor.tgid = task->tgid;
 	actor.tid = task->pid;
-	conn__announce(tp, s, &actor, WS_ORIGIN_EXISTING, false, bpf_ktime_get_ns());
+	news.now = bpf_ktime_get_ns();
+	news.snd_seq = sock__sent_end(tp, sk->__sk_common.skc_state);
+	news.rcv_seq = sock__read_end(tp);
+	conn__announce(tp, s, &actor, &news);
 	return 0;
 }

@@ -92,16 +92,19 @@ static __noinline struct ws_sock *io__adopt(struct sock *sk, struct tcp_sock *tp
 
 static __always_inline void io__announce(struct transfer *x, struct tcp_sock *tp, bool adopted)
 {
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	struct conn_news news = {.now = x->now, .origin = WS_ORIGIN_NEW};
 	struct ws_actor actor;
-	enum ws_origin origin = WS_ORIGIN_NEW;
 
 	/* rcvq_space.time is the instant of ESTABLISHED until the first read (6.18, FACTS section 7). */
 	if (adopted && !io__is_first(tp, x->dir, x->seq))
-		origin = WS_ORIGIN_EXISTING;
+		news.origin = WS_ORIGIN_EXISTING;
 	else if (adopted)
 		x->s->established_ns = tp->rcvq_space.time * 1000;
 	context__actor(&actor, x->task, x->t);
-	conn__announce(tp, x->s, &actor, origin, false, x->now);
+	news.snd_seq = x->dir == WS_DIR_OUT ? x->seq : sock__sent_end(tp, sk->__sk_common.skc_state);
+	news.rcv_seq = x->dir == WS_DIR_IN ? x->seq : sock__read_end(tp);
+	conn__announce(tp, x->s, &actor, &news);
 }
 
 /* The range of a read. rx_next settles what a FIN makes ambiguous. */

@@ -162,7 +162,7 @@ struct ws_budget_pair {
 
 /*
  * The kernel's ledger: per-CPU counters, in the order of this list: X(name, meaning).
- * For every kind of record: made = submitted + lost. ring_full is a subset of no other counter.
+ * For every kind of record: made = submitted + lost.
  */
 #define WS_COUNTERS(X)                                                                                                 \
 	X(made_data, "data records attempted")                                                                         \
@@ -183,7 +183,8 @@ struct ws_budget_pair {
 	X(no_task_storage, "decisions not cached: task storage could not be had")                                      \
 	X(processes_full, "processes not selected: map full")                                                          \
 	X(bytes_wire, "bytes moved on traced connections")                                                             \
-	X(bytes_captured, "bytes of payload copied")
+	X(bytes_captured, "bytes of payload copied")                                                                   \
+	X(missed_runs, "program runs skipped by the kernel: the same one was running on that CPU")
 
 enum ws_counter {
 #define X(name, text) WS_CNT_##name,

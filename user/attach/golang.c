@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * golang.c - Go's version from .go.buildinfo, which `strip` leaves in place.
+ *
+ * Format: debug/buildinfo of Go's library. 16-byte aligned "\xff Go buildinf:", the size of a pointer,
+ * flags; from 1.18 on (flag 2) the version follows at 32 as length (varint) and text, before that
+ * there is a pointer to a string at 16. Contract: golang.h.
+ */
+#include "attach/golang.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAGIC "\xff Go buildinf:"
+#define HEADER 32
+#define SEARCH (64 << 10) /* as far as Go's own reader looks into the data segment */
+
+struct binary {
+	int fd;
+	Elf *elf;
+};
+
+/* offsetof(struct g, goid), runtime/runtime2.go; 64-bit systems. */
+static int offset__of_minor(unsigned long minor)
+{
+	return minor == 23 || minor == 24 ? 160 : 152;
+}
+
+static int offset__of_version(const char *v)
+{
+	const char *p = strstr(v, "go1.");
+
+	return p && p[4] >= '0' && p[4] <= '9' ? offset__of_minor(strtoul(p + 4, NULL, 10)) : 0;
+}
+
+static bool file__read(int fd, void *to, size_t n, uint64_t at)
+{
+	return at < INT64_MAX && pread(fd, to, n, (off_t)at) == (ssize_t)n;
+}
+
+/* Reads n bytes at a virtual address. */
+static bool binary__read(const struct binary *b, void *to, size_t n, uint64_t addr)
+{
+	GElf_Phdr ph;
+	size_t i, count;
+
+	if (elf_getphdrnum(b->elf, &count))
+		return false;
+	for (i = 0; i < count; i++) {
+		if (!gelf_getphdr(b->elf, (int)i, &ph) || ph.p_type != PT_LOAD)
+			continue;
+		if (addr >= ph.p_vaddr && addr - ph.p_vaddr < ph.p_filesz && n <= ph.p_filesz - (addr - ph.p_vaddr))
+			return file__read(b->fd, to, n, ph.p_offset + (addr - ph.p_vaddr));
+	}
+	return false;
+}
+
+static bool section__find(const struct binary *b, uint64_t *at)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr sh;
+	const char *name;
+	size_t names;
+
+	if (elf_getshdrstrndx(b->elf, &names))
+		return false;
+	while ((scn = elf_nextscn(b->elf, scn))) {
+		if (!gelf_getshdr(scn, &sh) || !(name = elf_strptr(b->elf, names, sh.sh_name)))
+			continue;
+		if (strcmp(name, ".go.buildinfo") == 0 && sh.sh_type != SHT_NOBITS) {
+			*at = sh.sh_offset;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* No section table: the build info lies near the start of the writable data. */
+static bool segment__search(const struct binary *b, uint64_t *at)
+{
+	static unsigned char buf[SEARCH];
+	GElf_Phdr ph;
+	size_t i, k, count;
+	ssize_t n;
+
+	if (elf_getphdrnum(b->elf, &count))
+		return false;
+	for (i = 0; i < count; i++) {
+		if (!gelf_getphdr(b->elf, (int)i, &ph) || ph.p_type != PT_LOAD ||
+		    (ph.p_flags & (PF_X | PF_W)) != PF_W || ph.p_offset > INT64_MAX)
+			continue;
+		n = pread(b->fd, buf, sizeof(buf), (off_t)ph.p_offset);
+		for (k = 0; n > 0 && k + HEADER <= (size_t)n; k += 16) {
+			if (memcmp(buf + k, MAGIC, sizeof(MAGIC) - 1) == 0) {
+				*at = ph.p_offset + k;
+				return true;
+			}
+		}
+		return false;
+	}
+	return false;
+}
+
+/* Up to 1.17: the header holds the address of a string header, {address, length}. */
+static int version__by_pointer(const struct binary *b, const unsigned char *head)
+{
+	uint64_t at, string[2];
+	char text[64] = "";
+
+	memcpy(&at, head + 16, sizeof(at));
+	if (!binary__read(b, string, sizeof(string), at) || string[1] == 0)
+		return 0;
+	if (!binary__read(b, text, string[1] < sizeof(text) ? string[1] : sizeof(text) - 1, string[0]))
+		return 0;
+	return offset__of_version(text);
+}
+
+static int binary__offset(const struct binary *b)
+{
+	unsigned char head[HEADER + 64 + 1] = {0};
+	uint64_t at;
+
+	if (gelf_getclass(b->elf) != ELFCLASS64 || (!section__find(b, &at) && !segment__search(b, &at)))
+		return 0;
+	/* A short read is fine: the rest stays 0. */
+	if (at > INT64_MAX || pread(b->fd, head, sizeof(head) - 1, (off_t)at) < HEADER)
+		return 0;
+	if (memcmp(head, MAGIC, sizeof(MAGIC) - 1) || head[15] & 1) /* 1: big endian */
+		return 0;
+	if (!(head[15] & 2))
+		return head[14] == 8 ? version__by_pointer(b, head) : 0;
+	if (head[HEADER] == 0 || head[HEADER] >= 0x80) /* one byte of varint is enough for a version */
+		return 0;
+	if (head[HEADER] < 64)
+		head[HEADER + 1 + head[HEADER]] = 0;
+	return offset__of_version((char *)head + HEADER + 1);
+}
+
+int golang__goid_offset(const char *path)
+{
+	struct binary b = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
+	int rc = 0;
+
+	if (b.fd < 0)
+		return -errno;
+	elf_version(EV_CURRENT);
+	b.elf = elf_begin(b.fd, ELF_C_READ, NULL);
+	if (b.elf && elf_kind(b.elf) == ELF_K_ELF)
+		rc = binary__offset(&b);
+	elf_end(b.elf);
+	close(b.fd);
+	return rc;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hooks.c - the table behind attach.c and doctor.c. Contract: hooks.h. */
+#include "attach/hooks.h"
+
+#include <bpf/btf.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct hook hooks[] = {
+	{"io__sent", "sock_send_length", "6.3", true, "bytes sent", "nothing can be traced"},
+	{"io__received", "sock_recv_length", "6.3", true, "bytes received", "nothing can be traced"},
+	{"io__send_starts", "tcp_sendmsg_locked", "6.17", false, "when a send began", "only its end is known"},
+	{"io__data_ready", "sk_data_ready", "6.3", false, "when bytes became readable", "only when they were read"},
+	{"conn__set_state", "inet_sock_set_state", "4.16", true, "life of connections", "nothing can be traced"},
+	{"proc__fork", "sched_process_fork", "2.6.34", true, "children are selected", "nothing can be traced"},
+	{"proc__exec", "sched_process_exec", "3.4", true, "new programs are selected", "nothing can be traced"},
+	{"proc__exit", "sched_process_exit", "2.6.34", true, "processes are forgotten", "nothing can be traced"},
+	{"existing__listeners", "iter/tcp", "5.9", false, "which ports are servers", "roles of open connections are guessed"},
+	{"existing__select", "iter/task_file", "5.9", false, "running processes by rule", "they are selected by their next use"},
+	{"existing__sockets", "iter/task_file", "5.9", false, "connections open before", "they are announced by their next use"},
+};
+const size_t hooks_n = sizeof(hooks) / sizeof(*hooks);
+
+/* Tracepoints leave a typedef in BTF, iterators a function (kernel/bpf/bpf_iter.c: bpf_iter_<target>). */
+bool hook__available(const struct btf *vmlinux, const struct hook *h)
+{
+	char name[64];
+
+	if (strncmp(h->what, "iter/", 5) == 0) {
+		snprintf(name, sizeof(name), "bpf_iter_%s", h->what + 5);
+		return btf__find_by_name_kind(vmlinux, name, BTF_KIND_FUNC) > 0;
+	}
+	snprintf(name, sizeof(name), "btf_trace_%s", h->what);
+	return btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) > 0;
+}

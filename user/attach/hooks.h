@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hooks.h - the hook plan: which programs there are, what each needs of the kernel, what goes missing without it. */
+#ifndef ATTACH_HOOKS_H
+#define ATTACH_HOOKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct hook {
+	const char *program; /* its name in bpf/ */
+	const char *what;    /* tracepoint, or "iter/..." */
+	const char *since;   /* kernel release */
+	bool required;
+	const char *gives;   /* "bytes sent" */
+	const char *without; /* if it is not there */
+};
+
+extern const struct hook hooks[];
+extern const size_t hooks_n;
+
+struct btf;
+/* Does this kernel have it? */
+bool hook__available(const struct btf *vmlinux, const struct hook *h);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* running.c - one pass over /proc. What disappears meanwhile is passed over. Contract: running.h. */
+#include "attach/running.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEPTH_MAX 64
+#define NETNS_MAX 256
+
+struct entry {
+	uint32_t pid, parent;
+};
+
+struct running {
+	struct entry *v;
+	size_t n, room;
+};
+
+/* "pid (comm) S ppid ...": comm may hold anything, also ")". */
+static uint32_t proc__parent(uint32_t pid)
+{
+	char path[32], line[512], *p;
+	uint32_t parent = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (fgets(line, sizeof(line), f) && (p = strrchr(line, ')')))
+		sscanf(p + 1, " %*c %u", &parent);
+	fclose(f);
+	return parent;
+}
+
+static bool running__add(struct running *r, uint32_t pid)
+{
+	struct entry *v;
+
+	if (r->n == r->room) {
+		r->room = r->room ? r->room * 2 : 256;
+		v = realloc(r->v, r->room * sizeof(*v));
+		if (!v)
+			return false;
+		r->v = v;
+	}
+	r->v[r->n++] = (struct entry){pid, proc__parent(pid)};
+	return true;
+}
+
+struct running *running__new(void)
+{
+	struct running *r = calloc(1, sizeof(*r));
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	bool ok = r && d;
+
+	while (ok && (e = readdir(d)))
+		if (isdigit((unsigned char)e->d_name[0]))
+			ok = running__add(r, (uint32_t)strtoul(e->d_name, NULL, 10));
+	if (d)
+		closedir(d);
+	if (ok)
+		return r;
+	running__free(r);
+	return NULL;
+}
+
+void running__free(struct running *r)
+{
+	if (!r)
+		return;
+	free(r->v);
+	free(r);
+}
+
+size_t running__count(const struct running *r)
+{
+	return r->n;
+}
+
+uint32_t running__pid(const struct running *r, size_t i)
+{
+	return r->v[i].pid;
+}
+
+static uint32_t running__parent(const struct running *r, uint32_t pid)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].pid == pid)
+			return r->v[i].parent;
+	return 0;
+}
+
+bool running__is_wanted(const struct running *r, size_t i, const struct selection *sel)
+{
+	uint32_t pid = r->v[i].pid;
+
+	for (int depth = 0; pid && sel->n_pids && depth < DEPTH_MAX; depth++) {
+		for (size_t k = 0; k < sel->n_pids; k++)
+			if (sel->pids[k] == pid)
+				return true;
+		pid = running__parent(r, pid);
+	}
+	return false;
+}
+
+bool running__exe_matches(uint32_t pid, const char *path, const struct selection *sel)
+{
+	static const char gone[] = " (deleted)";
+	char link[32], exe[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%u/exe", pid);
+	n = readlink(link, exe, sizeof(exe) - 1);
+	if (n > 0) {
+		exe[n] = 0;
+		if ((size_t)n >= sizeof(gone) && strcmp(exe + n - (sizeof(gone) - 1), gone) == 0)
+			exe[n - (ssize_t)(sizeof(gone) - 1)] = 0;
+	}
+	for (size_t i = 0; i < sel->n_exes; i++)
+		if ((n > 0 && fnmatch(sel->exes[i], exe, 0) == 0) || (path && fnmatch(sel->exes[i], path, 0) == 0))
+			return true;
+	return false;
+}
+
+/* Enters the namespace of pid unless its inode is among seen[0..n). true: it is new there. */
+static bool netns__enter(uint32_t pid, ino_t *seen, int n)
+{
+	char path[40];
+	struct stat st;
+	int fd, rc;
+
+	snprintf(path, sizeof(path), "/proc/%u/ns/net", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	rc = fstat(fd, &st);
+	for (int i = 0; rc == 0 && i < n; i++)
+		if (seen[i] == st.st_ino)
+			rc = -1;
+	if (rc == 0)
+		rc = setns(fd, CLONE_NEWNET);
+	seen[n] = st.st_ino;
+	close(fd);
+	return rc == 0;
+}
+
+int running__each_netns(const struct running *r, int (*fn)(void *ctx), void *ctx)
+{
+	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), n = 1, rc;
+	ino_t seen[NETNS_MAX] = {0};
+	struct stat st;
+
+	if (own < 0 || fstat(own, &st)) {
+		rc = -errno;
+		goto cleanup;
+	}
+	seen[0] = st.st_ino;
+	rc = fn(ctx);
+	for (size_t i = 0; rc == 0 && i < r->n && n < NETNS_MAX; i++) {
+		if (!netns__enter(r->v[i].pid, seen, n))
+			continue;
+		n++;
+		rc = fn(ctx);
+		if (setns(own, CLONE_NEWNET)) /* cannot go on in a foreign one */
+			rc = -errno;
+	}
+cleanup:
+	if (own >= 0)
+		close(own);
+	return rc ? rc : n;
+}

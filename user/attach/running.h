@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* running.h - the processes that run already, from /proc. */
+#ifndef ATTACH_RUNNING_H
+#define ATTACH_RUNNING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "attach/selection.h"
+
+struct running;
+
+/* Every process and its parent. NULL with errno. */
+struct running *running__new(void);
+void running__free(struct running *r);
+size_t running__count(const struct running *r);
+uint32_t running__pid(const struct running *r, size_t i);
+/* Is it one of the selection's pids or a descendant of one? */
+bool running__is_wanted(const struct running *r, size_t i, const struct selection *sel);
+
+/* Does a pattern of the selection match /proc/PID/exe, or, when that is gone, `path`? path may be NULL. */
+bool running__exe_matches(uint32_t pid, const char *path, const struct selection *sel);
+
+/* Calls fn in every network namespace that some process is in, our own included; the number of those entered. */
+int running__each_netns(const struct running *r, int (*fn)(void *ctx), void *ctx);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* capture.c - events from a ring or from a file. Contract: capture.h. */
+#include "capture/capture.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "capture/recording.h"
+
+#define LIVE_MAX 50000 /* records a call: timers and signals must have their turn as well */
+#define FILE_MAX 1000
+
+struct capture {
+	event_fn *fn;
+	void *ctx;
+	struct capture_counters counters;
+	struct ring_buffer *ring; /* live */
+	struct recording_reader *file;
+	int passed; /* records of this call */
+};
+
+static void capture__pass(struct capture *c, const void *p, size_t n)
+{
+	struct event e;
+
+	if (!record__check(p, n, &e)) {
+		c->counters.malformed++;
+		return;
+	}
+	if (e.type < WS_REC_KERNEL_MAX)
+		c->counters.seen[e.type]++;
+	if (e.type == WS_REC_DATA)
+		c->counters.seen_payload_bytes += e.text.n;
+	c->passed++;
+	c->fn(c->ctx, &e);
+}
+
+static int capture__sample(void *ctx, void *p, size_t n)
+{
+	struct capture *c = ctx;
+
+	capture__pass(c, p, n);
+	return c->passed < LIVE_MAX ? 0 : -ECANCELED; /* libbpf stops; the record counts as consumed */
+}
+
+static struct capture *capture__new(event_fn *fn, void *ctx, char *err, size_t err_size)
+{
+	struct capture *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		snprintf(err, err_size, "out of memory");
+		return NULL;
+	}
+	c->fn = fn;
+	c->ctx = ctx;
+	return c;
+}
+
+struct capture *capture__live(int ring_fd, event_fn *fn, void *ctx, char *err, size_t err_size)
+{
+	struct capture *c = capture__new(fn, ctx, err, err_size);
+
+	if (!c)
+		return NULL;
+	c->ring = ring_buffer__new(ring_fd, capture__sample, c, NULL);
+	if (c->ring)
+		return c;
+	snprintf(err, err_size, "ring buffer: %s; `wirespan doctor` shows the limits", strerror(errno));
+	free(c);
+	return NULL;
+}
+
+struct capture *capture__file(const char *path, event_fn *fn, void *ctx, char *err, size_t err_size)
+{
+	struct capture *c = capture__new(fn, ctx, err, err_size);
+
+	if (!c)
+		return NULL;
+	c->file = recording_reader__new(path, err, err_size);
+	if (c->file)
+		return c;
+	free(c);
+	return NULL;
+}
+
+void capture__free(struct capture *c)
+{
+	if (!c)
+		return;
+	ring_buffer__free(c->ring);
+	recording_reader__free(c->file);
+	free(c);
+}
+
+int capture__fd(const struct capture *c)
+{
+	return c->ring ? ring_buffer__epoll_fd(c->ring) : -1;
+}
+
+static int capture__read_file(struct capture *c)
+{
+	const void *p;
+	size_t n;
+	int rc = 1;
+
+	while (c->passed < FILE_MAX && (rc = recording_reader__next(c->file, &p, &n)) > 0)
+		capture__pass(c, p, n);
+	if (rc < 0)
+		c->counters.malformed++;
+	return rc < 0 && c->passed == 0 ? rc : c->passed;
+}
+
+int capture__read(struct capture *c)
+{
+	int rc;
+
+	c->passed = 0;
+	if (!c->ring)
+		return capture__read_file(c);
+	rc = ring_buffer__consume(c->ring);
+	return rc < 0 && rc != -ECANCELED ? rc : c->passed;
+}
+
+const struct capture_counters *capture__counters(const struct capture *c)
+{
+	return &c->counters;
+}
