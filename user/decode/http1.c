@@ -155,11 +155,10 @@ static enum decode_status http1__request(struct http1 *s, const struct parse_inp
 	http1_message__request(m, h, in->conn);
 	m->flags |= MSG_BEGINS;
 	*consumed = h->size;
-	enum decode_status st = http1__body(s, in, m, consumed);
 	/* The answer may come before the content has gone: 100 (Continue), an early error. */
-	if (!(m->flags & MSG_ENDS))
+	if (s->body[SIDE_CLIENT].phase != BODY_NONE)
 		m->flags |= MSG_UNSENT_OK;
-	return st;
+	return http1__body(s, in, m, consumed);
 }
 
 static enum decode_status http1__response(struct http1 *s, const struct parse_input *in, const struct http1_head *h,

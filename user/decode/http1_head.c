@@ -158,12 +158,21 @@ static const struct {
 	{SLICE("Transfer-Encoding"), take__coding},
 };
 
-/* RFC 9112, 5.2: the line ends within a folded value become blanks. */
+/* RFC 9112, 5.2: a fold, with the blanks around it, becomes one blank. */
 static struct slice value__unfold(struct slice v, char *out)
 {
-	size_t n = v.n < UNFOLD_MAX ? v.n : UNFOLD_MAX;
-	for (size_t i = 0; i < n; i++)
-		out[i] = v.p[i] == '\r' || v.p[i] == '\n' ? ' ' : v.p[i];
+	size_t n = 0;
+	for (size_t i = 0; i < v.n && n < UNFOLD_MAX; i++) {
+		if (v.p[i] != '\r' && v.p[i] != '\n') {
+			out[n++] = v.p[i];
+			continue;
+		}
+		while (n && (out[n - 1] == ' ' || out[n - 1] == '\t'))
+			n--;
+		while (i + 1 < v.n && strchr(" \t\r\n", v.p[i + 1]) && v.p[i + 1])
+			i++;
+		out[n++] = ' ';
+	}
 	return slice__trim((struct slice){out, n});
 }
 
