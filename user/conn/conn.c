@@ -29,6 +29,7 @@ struct held {
 
 struct stream {
 	bool known;    /* next means something */
+	bool begun;    /* a chunk was passed on */
 	uint64_t next; /* offset of the next byte: TCP sequence, extended */
 	uint64_t lost; /* bytes lost since the last chunk */
 	struct held *held;
@@ -114,6 +115,7 @@ static void stream__deliver(struct conns *cs, struct entry *e, const struct ws_r
 	entry__use_process(cs, e, d->actor.tgid);
 	e->last_dir = d->dir;
 	s->next += d->wire_len;
+	s->begun = true;
 	s->lost = 0;
 	decode__chunk(cs->decode, &e->c, &c);
 	if (cs->budget && decode__budget(cs->decode, &e->c, &budget))
@@ -206,6 +208,11 @@ static void conns__data(struct conns *cs, const struct ws_rec_data *d, struct sl
 		s->next = (1ull << 32) + d->seq;
 	}
 	ahead = (int32_t)(d->seq - (uint32_t)s->next);
+	if (ahead < 0 && !s->begun) {
+		/* The connection was announced by this very transfer, after it had moved the bytes. */
+		s->next -= (uint64_t)-(int64_t)ahead;
+		ahead = 0;
+	}
 	if (ahead < 0) {
 		cs->counters.duplicates++;
 		return;

@@ -18,6 +18,7 @@
 #include "util/cursor.h"
 #include "util/table.h"
 
+#define META_UPDATE_MAX 20 /* a record with one key adds to what was told of that process */
 #define PROC_FILE_MAX (128 * 1024)
 
 struct meta {
@@ -341,9 +342,12 @@ size_t process__save(const struct process *p, char *buf, size_t size)
 void meta__load(struct meta *m, uint32_t pid, struct slice text)
 {
 	struct cursor c = cursor__of(text);
-	struct process *p = meta__add(m, pid);
+	struct process *p = table__get(&m->by_pid, pid);
 
-	process__set_service(p, SLICE("unknown_service"));
+	if (!p || text.n > META_UPDATE_MAX) {
+		p = meta__add(m, pid);
+		process__set_service(p, SLICE("unknown_service"));
+	}
 	while (cursor__left(&c)) {
 		struct slice s = cursor__cstr(&c), value;
 		size_t eq = slice__find(s, '=');

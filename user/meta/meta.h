@@ -49,7 +49,8 @@ bool process__polls(struct process *p);
 
 /* For recordings: the process as key=value strings, each ended by NUL, in buf. Bytes used, or 0 if it does not fit. */
 size_t process__save(const struct process *p, char *buf, size_t size);
-/* The reverse; takes the place of whatever pid was called before. */
+/* The reverse; takes the place of whatever pid was called before, unless it holds META_POLLS only. */
+#define META_POLLS "wirespan.polls=1"
 void meta__load(struct meta *m, uint32_t pid, struct slice text);
 
 #endif
