@@ -305,7 +305,7 @@ static void two_ends_of_the_same_bytes(void **state)
 	response(w, in, 7, stamp(w, 20, 20, 1));
 	assert_int_equal(w->n, 0);
 	response(w, out, 7, stamp(w, 10, 10, 1));
-	check_alone(w, "call", EV_UNKNOWN);
+	check_alone(w, "call", EV_ROOT);
 	check_child(w, "serve", "call", EV_CONNECTION);
 	unplug(w, in);
 	unplug(w, out);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "link/context.h"
+#include "meta/meta.h"
 
 #define WAITING_MAX 32768
 #define TWIN_NS (10ull * 1000000000) /* a server's end waits for the client's, and the other way round */
@@ -105,6 +106,8 @@ static void node__mark_pipelined(struct link_node *n)
 
 static void step__request_read(struct context *c, struct link_node *n, const struct ws_actor *a)
 {
+	if (n->x->conn->process)
+		n->x->conn->process->serves = true;
 	if (!n->reader) {
 		node__mark_pipelined(n);
 		if (c && c->open) {
@@ -256,6 +259,14 @@ static bool node__take_header(struct linker *l, struct link_node *n)
 	return true;
 }
 
+/* Nothing that is traced can have caused it: a request from outside, or a call of a program that serves nobody. */
+static bool node__is_root(const struct link_node *n)
+{
+	const struct process *p = n->x->conn->process;
+
+	return n->x->inbound ? !n->twin_missing : p && !p->serves;
+}
+
 static void node__set_ids(struct linker *l, struct link_node *n)
 {
 	struct exchange *x = n->x;
@@ -274,7 +285,7 @@ static void node__set_ids(struct linker *l, struct link_node *n)
 	} else {
 		node__trace_id(x, n->trace_id);
 		n->trace_flags = 1;
-		n->evidence = x->inbound && !n->twin_missing ? EV_ROOT : EV_UNKNOWN;
+		n->evidence = node__is_root(n) ? EV_ROOT : EV_UNKNOWN;
 	}
 	if (!n->parent && x->tracestate)
 		n->tracestate = strdup(x->tracestate);

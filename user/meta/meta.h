@@ -25,6 +25,7 @@ struct process {
 	struct attrs resource;	/* service.name, service.instance.id, process.*, host.*, telemetry.sdk.* ... */
 	enum ws_ctx_kind ctx_kind; /* WS_CTX_GO: its goroutine ids are in ws_actor.user_ctx */
 	uint16_t goid_offset;
+	bool serves;		/* link: it has been sent a request */
 	int8_t polls;		/* holds an epoll descriptor: 1 yes, 0 no, -1 not asked yet */
 	bool from_proc;
 };
