@@ -102,7 +102,7 @@ release_services() {
 }
 
 install_packages() {
-	local system service package
+	local system service
 	system=$(. /etc/os-release 2> /dev/null && echo "${ID-}:${VERSION_ID-}") || true
 	if [[ $system != debian:12 && $system != debian:13 ]]; then
 		say "this is not Debian 12 or 13; please install what these packages hold there:"
@@ -122,10 +122,7 @@ install_packages() {
 	trap - EXIT INT TERM HUP
 	# Nor may one start at the next boot because of us.
 	for service in nginx:nginx-light redis-server:redis-server postgresql:postgresql; do
-		package=${service#*:}
-		if [[ " $* " = *" $package "* ]] && command -v systemctl > /dev/null; then
-			systemctl disable --quiet "${service%:*}" 2> /dev/null || true
-		fi
+		[[ " $* " != *" ${service#*:} "* ]] || update-rc.d "${service%:*}" disable || true
 	done
 }
 
