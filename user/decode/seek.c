@@ -93,14 +93,14 @@ static void seek__miss(struct pass *p, bool sure, uint64_t bytes)
 		decoder__give_up(p);
 }
 
-/* Drops what was held before a hole. */
-static void seek__gap(struct pass *p)
+/* Drops what was held before a hole, or before a turn that is a better place to begin. */
+static void seek__restart(struct pass *p)
 {
-	uint64_t lost = p->s->n + p->c->lost_before;
-	if (lost)
-		decoder__opaque(p, lost);
+	uint64_t dropped = p->s->n + p->c->lost_before;
+	if (dropped)
+		decoder__opaque(p, dropped);
 	stream__drop(p->s);
-	p->s->seen = true;
+	p->s->seen |= p->c->lost_before > 0;
 }
 
 /* Held bytes and those of this chunk, for a look. */
@@ -125,8 +125,8 @@ void seek__chunk(struct pass *p)
 {
 	const struct chunk *c = p->c;
 	struct stream *s = p->s;
-	if (c->lost_before)
-		seek__gap(p);
+	if (c->lost_before || (c->turned && !s->sure))
+		seek__restart(p);
 	if (!s->n)
 		s->sure = !s->seen && p->conn->origin == WS_ORIGIN_NEW;
 	bool begins = s->n || s->sure || (c->turned && !c->lost_before);

@@ -72,6 +72,7 @@ static void stream__tell(struct pass *p, struct message *m, uint64_t offset, uin
 	m->end = end;
 	m->peer_offset = p->s->begun_peer;
 	p->s->part_end = end;
+	p->s->part_last = m->last;
 	exchanges__message(p->d->exchanges, p->conn, m);
 }
 
@@ -84,9 +85,10 @@ void stream__end(struct pass *p)
 	s->open = false;
 	m->kind = s->kind;
 	m->flags = MSG_ENDS;
-	m->first = m->last = s->last;
 	/* What was passed over belongs to it. */
-	stream__tell(p, m, s->part_end, s->skip && s->next > s->part_end ? s->next : s->part_end);
+	bool passed = s->skip && s->next > s->part_end;
+	m->first = m->last = passed ? s->last : s->part_last;
+	stream__tell(p, m, s->part_end, passed ? s->next : s->part_end);
 }
 
 static const struct stamp *source__stamp(const struct source *src, const struct stream *s, uint64_t offset)

@@ -31,7 +31,8 @@ struct stream {
 	uint64_t part_end;   /* where the last part told of ended */
 	uint64_t begun_peer; /* peer_offset of the open message */
 	uint64_t held_peer;  /* as of the first held byte */
-	struct stamp held_at, last; /* of the first held byte; of the last byte that moved */
+	/* Of the first held byte, of the last one that moved, of the last one that was told of. */
+	struct stamp held_at, last, part_last;
 };
 
 enum decoder_mode { DECODER_SEEK, DECODER_KNOWN, DECODER_OPAQUE };
