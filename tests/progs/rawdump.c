@@ -5,6 +5,7 @@
  * usage: rawdump SECONDS [key=value]... with the keys of selection__add() and of the table below.
  * "ready" goes to stderr when everything is attached; the ledger comes last. Payload is hex.
  */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -151,6 +152,8 @@ static int option(struct selection *sel, struct attach_options *o, char *arg, in
 		*poll_ms = (int)n;
 	else if (strcmp(arg, "verbose") == 0)
 		o->verbose = n;
+	else if (strcmp(arg, "stats") == 0) /* until we end, unlike the sysctl */
+		return n && bpf_enable_stats(BPF_STATS_RUN_TIME) < 0 ? -errno : 0;
 	else if (strcmp(arg, "ring") == 0)
 		o->ring_bytes = n;
 	else if (strcmp(arg, "record") == 0)

@@ -18,7 +18,7 @@
 enum verdict { FINE, NOTE, BAD };
 static const char *const marks[] = {"ok  ", "note", "NO  "};
 
-#define TEXT 240
+#define TEXT 400
 #define INIT_PID_NS 0xEFFFFFFCu /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
 
 static enum verdict check_kernel(char *text)
