@@ -11,3 +11,37 @@ unit: $(UNIT_BIN)
 	@for t in $^; do CMOCKA_MESSAGE_OUTPUT=TAP $$t || exit 1; done
 
 .PHONY: unit
+
+# decode is tested alone: its test stands in for the stages after it, and for the table.
+DECODE_TESTED := $(filter-out %/table.c,$(wildcard user/decode/*.c)) $(wildcard user/util/*.c)
+$(B)/tests/test_decode: tests/unit/test_decode.c $(DECODE_TESTED:%.c=$(B)/%.o)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARN) $(CPPFLAGS) -Itests/unit -std=gnu11 -o $@ $^ -lcmocka
+
+# Parsers under ASan and UBSan. make fuzz [TIME=60]; fuzz-short: some seconds a protocol;
+# malformed: the same 100,000 messages a protocol every time. What was found stays in FUZZ/found.
+TIME     ?= 60
+FUZZ     := $(B)/tests/fuzz
+FUZZ_SRC := $(DECODE_TESTED) tests/fuzz/drive.c tests/fuzz/seeds.c
+FUZZ_DEP := $(FUZZ_SRC) $(wildcard user/*/*.h tests/fuzz/*.h) $(FUZZ)/table.o
+SANITIZE := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+FUZZ_CC   = $(CLANG) $(SANITIZE) $(WARN) $(CPPFLAGS) -Itests/fuzz -std=gnu11
+
+$(FUZZ)/table.o: user/decode/table.c user/decode/decode.h
+	@mkdir -p $(@D)
+	$(FUZZ_CC) -fsanitize=address,undefined -Dprotocols=real_protocols -c -o $@ $<
+$(FUZZ)/malformed: tests/fuzz/malformed.c $(FUZZ_DEP)
+	$(FUZZ_CC) -fsanitize=address,undefined -o $@ $< $(FUZZ_SRC) $(FUZZ)/table.o
+$(FUZZ)/fuzz_protocols: tests/fuzz/fuzz_protocols.c $(FUZZ_DEP)
+	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $< $(FUZZ_SRC) $(FUZZ)/table.o
+
+malformed: $(FUZZ)/malformed
+	$<
+fuzz-short: $(FUZZ)/fuzz_protocols $(FUZZ)/malformed
+	tests/fuzz/short.sh $^ tests/fuzz/corpus $(FUZZ)/found
+fuzz: $(FUZZ)/fuzz_protocols
+	@mkdir -p $(FUZZ)/found/corpus
+	$< -max_total_time=$(TIME) -max_len=4096 -timeout=5 -dict=tests/fuzz/protocols.dict \
+		-artifact_prefix=$(FUZZ)/found/ $(FUZZ)/found/corpus tests/fuzz/corpus
+
+.PHONY: fuzz fuzz-short malformed

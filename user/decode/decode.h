@@ -37,7 +37,7 @@ enum decode_side { SIDE_CLIENT = 0, SIDE_SERVER = 1 }; /* who wrote the bytes */
 
 struct parse_input {
 	enum decode_side side;
-	struct slice bytes; /* may be empty when missing > 0 */
+	struct slice bytes; /* may be empty when missing > 0, never NULL */
 	uint64_t missing;   /* bytes that follow `bytes` and were not captured: may be consumed, not read */
 	const struct connection *conn;
 	bool turned; /* bytes begin where the other side had just spoken: most likely a new message */

@@ -70,7 +70,7 @@ static void url__parse(struct url *u, const struct http1_head *h)
 	size_t mark = slice__find(t, '?');
 	u->path = slice__sub(t, 0, mark);
 	/* Half a secret does not look like one. */
-	u->query = h->line_done ? slice__sub(t, mark + 1, t.n) : (struct slice){NULL, 0};
+	u->query = h->line_done ? slice__sub(t, mark + 1, t.n) : SLICE("");
 	if (skip && !u->path.n)
 		u->path = SLICE("/");
 }
@@ -151,7 +151,7 @@ static void message__version(struct message *m, const struct http1_head *h)
 
 void http1_message__request(struct message *m, const struct http1_head *h, const struct connection *conn)
 {
-	struct url u = {0};
+	struct url u = {.host = SLICE(""), .path = SLICE(""), .query = SLICE("")};
 	char clean[ATTR_VALUE_MAX];
 	struct slice query = {clean, 0};
 	url__parse(&u, h);

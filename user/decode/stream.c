@@ -128,7 +128,8 @@ static void stream__message(struct pass *p, const struct source *src, uint64_t n
 static void source__pass(struct source *src, uint64_t n)
 {
 	uint64_t real = n < src->bytes.n ? n : src->bytes.n;
-	src->bytes = slice__sub(src->bytes, (size_t)real, src->bytes.n);
+	if (real)
+		src->bytes = slice__sub(src->bytes, (size_t)real, src->bytes.n);
 	src->missing -= n - real;
 	src->offset += n;
 	src->turned = false;
@@ -199,6 +200,8 @@ static void stream__bad(struct pass *p, struct source *src)
 static enum decode_status stream__ask(struct pass *p, const struct source *src, uint64_t *n)
 {
 	struct parse_input in = {pass__side(p), src->bytes, src->missing, p->conn, src->turned};
+	if (!in.bytes.n)
+		in.bytes = SLICE(""); /* parsers may take parts of it: a null pointer has none */
 	message__reset(&p->d->m);
 	*n = 0;
 	enum decode_status st = p->r->protocol->parse(p->r->state, &in, &p->d->m, n);
@@ -265,7 +268,7 @@ void stream__lost(struct pass *p)
 	const struct chunk *c = p->c;
 	struct stream *s = p->s;
 	uint64_t before = p->d->counters.messages;
-	struct stamp last = s->last;
+	struct stamp last = s->seen ? s->last : c->at;
 	struct source src = {
 		.bytes = {s->held, s->n},
 		.missing = c->lost_before,
