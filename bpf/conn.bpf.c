@@ -19,9 +19,11 @@ static __always_inline void conn__connecting(struct sock *sk)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct ws_task *t = select__task(task);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct conn_news news = {.connecting = true};
 	struct ws_sock *s;
 
-	if (!t)
+	if (!t || !tp)
 		return;
 	s = sock__new(sk, WS_ROLE_CONNECTED);
 	if (!s) {
@@ -30,6 +32,8 @@ static __always_inline void conn__connecting(struct sock *sk)
 	}
 	s->connect_ns = bpf_ktime_get_ns();
 	context__actor(&s->connector, task, t);
+	news.now = s->connect_ns;
+	conn__announce(tp, s, &s->connector, &news);
 }
 
 static __always_inline void conn__listening(struct sock *sk)
@@ -94,7 +98,6 @@ static __always_inline void conn__closed(struct sock *sk, int old)
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u64 now = bpf_ktime_get_ns();
 	struct conn_news news = {.now = now};
-	struct ws_rec_close *c;
 
 	if (!s || !tp)
 		return;
@@ -103,25 +106,8 @@ static __always_inline void conn__closed(struct sock *sk, int old)
 	news.rcv_seq = sock__read_end(tp);
 	if (s->role == WS_ROLE_CONNECTED && s->life == SOCK_NEW)
 		conn__announce(tp, s, &s->connector, &news);
-	if (s->life != SOCK_ANNOUNCED)
-		return;
-	s->life = SOCK_CLOSED;
-	if (s->own_budget)
-		bpf_map_delete_elem(&sock_budgets, &s->cookie);
-	c = emit__reserve(WS_REC_CLOSE, sizeof(*c));
-	if (!c)
-		return;
-	emit__head(&c->head, WS_REC_CLOSE, sizeof(*c), now);
-	c->conn = s->cookie;
-	c->snd_seq = news.snd_seq;
-	c->rcv_seq = news.rcv_seq;
-	c->lost[WS_DIR_IN] = s->flow[WS_DIR_IN].lost;
-	c->lost[WS_DIR_OUT] = s->flow[WS_DIR_OUT].lost;
-	c->srtt_us = tp->srtt_us >> 3;
-	c->retransmits = tp->total_retrans;
-	c->state = old;
-	c->pad = 0;
-	emit__submit(c, emit__fill(), now);
+	if (s->life == SOCK_ANNOUNCED)
+		conn__close(tp, s, old, now);
 }
 
 SEC("tp_btf/inet_sock_set_state")

@@ -246,6 +246,7 @@ struct conn_news {
 	__u32 snd_seq, rcv_seq;
 	__u8 origin; /* enum ws_origin */
 	__u8 failed;
+	__u8 connecting; /* connect() was called, no more */
 };
 
 /*
@@ -266,8 +267,34 @@ static __always_inline void conn__announce(struct tcp_sock *tp, struct ws_sock *
 	c->rcv_seq = news->rcv_seq;
 	c->origin = news->origin;
 	c->failed = news->failed;
-	s->life = SOCK_ANNOUNCED;
+	c->head.flags = news->connecting ? WS_CONN_CONNECTING : 0;
+	if (!news->connecting)
+		s->life = SOCK_ANNOUNCED;
 	emit__submit(c, emit__fill(), news->now);
+}
+
+/* Says that it is over; `state` is the one it left. Once for a connection that was announced. */
+static __always_inline void conn__close(struct tcp_sock *tp, struct ws_sock *s, int state, __u64 now)
+{
+	struct ws_rec_close *c;
+
+	s->life = SOCK_CLOSED;
+	if (s->own_budget)
+		bpf_map_delete_elem(&sock_budgets, &s->cookie);
+	c = emit__reserve(WS_REC_CLOSE, sizeof(*c));
+	if (!c)
+		return;
+	emit__head(&c->head, WS_REC_CLOSE, sizeof(*c), now);
+	c->conn = s->cookie;
+	c->snd_seq = sock__sent_end(tp, state);
+	c->rcv_seq = sock__read_end(tp);
+	c->lost[WS_DIR_IN] = s->flow[WS_DIR_IN].lost;
+	c->lost[WS_DIR_OUT] = s->flow[WS_DIR_OUT].lost;
+	c->srtt_us = tp->srtt_us >> 3;
+	c->retransmits = tp->total_retrans;
+	c->state = state;
+	c->pad = 0;
+	emit__submit(c, emit__fill(), now);
 }
 
 #endif

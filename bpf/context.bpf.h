@@ -41,7 +41,7 @@ static __always_inline void context__actor(struct ws_actor *a, struct task_struc
 	a->user_ctx = context__user(task, t);
 	a->cpu_ns = task->se.sum_exec_runtime;
 	a->run_delay_ns = task->sched_info.run_delay;
-	a->switches = task->nvcsw;
+	a->switches = task->nvcsw - t->inner_sleeps;
 }
 
 #endif

@@ -171,8 +171,7 @@ static __always_inline bool io__spend(struct transfer *x)
 		x->cap = WS_CAP_MAX;
 	}
 	if (x->want && emit__sheds(x->fill)) {
-		emit__count(WS_CNT_shed_payload, 1);
-		emit__count(WS_CNT_shed_bytes, x->want);
+		x->shed = x->want;
 		x->want = 0;
 		x->cap = WS_CAP_SHED;
 	}
@@ -193,11 +192,27 @@ static __always_inline void io__fill(struct ws_rec_data *d, const struct transfe
 	d->pad = 0;
 }
 
+/* Why bytes are missing, counted for records that are made; lost ones have their own counter. */
+static __always_inline void io__count(const struct ws_rec_data *d, const struct transfer *x)
+{
+	if (d->cap_len)
+		emit__count(WS_CNT_bytes_captured, d->cap_len);
+	if (d->cap <= WS_CAP_BUDGET)
+		return;
+	if (d->cap == WS_CAP_SHED) {
+		emit__count(WS_CNT_shed_payload, 1);
+		emit__count(WS_CNT_shed_bytes, x->shed);
+	} else {
+		emit__count(d->cap == WS_CAP_MAX	? WS_CNT_cut_max :
+			    d->cap == WS_CAP_NO_ADDRESS ? WS_CNT_no_address :
+							  WS_CNT_fault, 1);
+	}
+}
+
 /* One class of record: `room` bytes of payload, reserved twice for a vector (see payload__gather). */
 static __always_inline int io__emit_class(const struct transfer *x, const __u64 room, const bool vector)
 {
 	struct ws_rec_data *d = emit__reserve(WS_REC_DATA, sizeof(*d) + (vector ? 2 * room : room));
-	__u32 got;
 
 	if (!d) {
 		__sync_fetch_and_add(&x->s->flow[x->dir & 1].lost, 1);
@@ -208,13 +223,8 @@ static __always_inline int io__emit_class(const struct transfer *x, const __u64 
 		payload__gather(d, x, room);
 	else if (room)
 		payload__copy(d, x, room);
-	got = d->cap_len;
-	d->head.size = sizeof(*d) + got;
-	if (d->cap == WS_CAP_FAULT)
-		emit__count(WS_CNT_fault, 1);
-	else if (d->cap == WS_CAP_MAX)
-		emit__count(WS_CNT_cut_max, 1);
-	emit__count(WS_CNT_bytes_captured, got);
+	d->head.size = sizeof(*d) + d->cap_len;
+	io__count(d, x);
 	emit__submit(d, x->fill, x->now);
 	return 0;
 }
@@ -288,11 +298,14 @@ static __always_inline int io__transfer(struct sock *sk, int n, int flags, const
 	if (x.want && !(dir == WS_DIR_IN && flags & MSG_TRUNC)) /* MSG_TRUNC: user memory is stale */
 		payload__locate(&x, (__u64)sk);
 	if (x.want && !x.addr) {
-		emit__count(WS_CNT_no_address, 1);
 		x.want = 0;
 		x.cap = WS_CAP_NO_ADDRESS;
 	}
-	return io__emit(&x);
+	io__emit(&x);
+	/* Reset before its owner had used it: nobody else will say that it is over. */
+	if (x.s->life == SOCK_ANNOUNCED && sk->__sk_common.skc_state == TCP_CLOSE)
+		conn__close(tp, x.s, TCP_CLOSE, x.now);
+	return 0;
 }
 
 SEC("tp_btf/sock_send_length")

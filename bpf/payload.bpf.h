@@ -22,6 +22,7 @@ struct transfer {
 	__u32 vectors;
 	__u32 seq, wire_len;
 	__u32 want; /* bytes to copy */
+	__u32 shed; /* bytes that would have been, had the ring not been nearly full */
 	__u8 dir;   /* enum ws_dir */
 	__u8 cap;   /* enum ws_cap */
 };

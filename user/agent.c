@@ -50,6 +50,7 @@ struct agent {
 	uint64_t ticked;      /* when ticks were last given */
 	int64_t wall_offset;
 	uint64_t kernel[WS_CNT_MAX]; /* replay: as recorded */
+	bool watching_turns; /* an event loop makes calls: its turns are watched closely */
 	bool stop;
 	int status;
 };
@@ -142,6 +143,10 @@ static void agent__tick(struct agent *a, uint64_t now)
 	linker__tick(a->linker, now);
 	if (a->view)
 		view__tick(a->view, now);
+	if (a->attach && !a->watching_turns && linker__counters(a->linker)->loop_calls) {
+		a->watching_turns = true;
+		attach__watch_turns(a->attach);
+	}
 }
 
 static void agent__event(void *ctx, const struct event *e)

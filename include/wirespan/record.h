@@ -46,7 +46,7 @@ struct ws_actor {
 	__u64 user_ctx;	    /* goroutine id, ...; 0 where the runtime has none or it is not known yet */
 	__u64 cpu_ns;	    /* se.sum_exec_runtime */
 	__u64 run_delay_ns; /* sched_info.run_delay */
-	__u64 switches;	    /* nvcsw: a change means that the thread has slept */
+	__u64 switches;	    /* a change means that the thread has slept (nvcsw, less sleeps on locks and faults) */
 };
 
 enum ws_dir { WS_DIR_IN = 0, WS_DIR_OUT = 1 }; /* received by, sent by the owner of the socket */
@@ -75,6 +75,12 @@ struct ws_rec_data {
 	__u16 pad;
 	__u8 payload[];
 };
+
+/*
+ * ws_rec.flags of a CONN record: connect() was just called; the local port is not chosen yet. A second
+ * record follows when the connection stands or has failed.
+ */
+#define WS_CONN_CONNECTING 1
 
 enum ws_role { WS_ROLE_UNKNOWN, WS_ROLE_ACCEPTED, WS_ROLE_CONNECTED };
 enum ws_origin { WS_ORIGIN_NEW, WS_ORIGIN_EXISTING }; /* existing: open before it was known to us */

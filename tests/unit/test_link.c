@@ -265,7 +265,7 @@ static void event_loop_connect_remembers(void **state)
 	request(w, a, 1, "a", stamp(w, 10, 10, 1));
 	out->owner = stamp(w, 10, 10, 1).actor;
 	out->connect_ns = w->now;
-	exchanges__opened(w->exchanges, out);
+	exchanges__connecting(w->exchanges, out);
 	request(w, b, 2, "b", stamp(w, 10, 10, 1));
 	request(w, out, 3, "call", stamp(w, 10, 10, 2)); /* writable in the next turn */
 	response(w, out, 3, stamp(w, 10, 10, 3));

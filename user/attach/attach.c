@@ -22,6 +22,7 @@
 #include "wirespan.skel.h"
 
 struct attach {
+	struct bpf_link *turns; /* sched.bpf.c, when wanted */
 	struct wirespan_bpf *skel;
 	const struct selection *sel; /* borrowed */
 	int cpus;
@@ -233,12 +234,12 @@ static void attach__existing(struct attach *a)
 
 static int attach__hooks(struct attach *a)
 {
-	struct bpf_program *iters[] = {a->skel->progs.existing__listeners, a->skel->progs.existing__select,
-				       a->skel->progs.existing__sockets};
+	struct bpf_program *later[] = {a->skel->progs.existing__listeners, a->skel->progs.existing__select,
+				       a->skel->progs.existing__sockets, a->skel->progs.sched__switch};
 	int rc;
 
-	for (size_t i = 0; i < sizeof(iters) / sizeof(*iters); i++)
-		bpf_program__set_autoattach(iters[i], false);
+	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
+		bpf_program__set_autoattach(later[i], false);
 	rc = wirespan_bpf__attach(a->skel);
 	return rc ? attach__fail(a, rc, "tracepoints cannot be attached", advice(rc)) : 0;
 }
@@ -267,6 +268,7 @@ void attach__free(struct attach *a)
 {
 	if (!a)
 		return;
+	bpf_link__destroy(a->turns);
 	wirespan_bpf__destroy(a->skel);
 	free(a);
 }
@@ -306,6 +308,13 @@ bool attach__is_selected(const struct attach *a, uint32_t tgid)
 	if (bpf_map__lookup_elem(a->skel->maps.processes, &tgid, sizeof(tgid), &p, sizeof(p), 0) == 0)
 		return p.selected;
 	return a->sel->all && tgid != (uint32_t)getpid();
+}
+
+int attach__watch_turns(struct attach *a)
+{
+	if (!a->turns)
+		a->turns = bpf_program__attach(a->skel->progs.sched__switch);
+	return a->turns ? 0 : -errno;
 }
 
 bool attach__exe_matches(const struct attach *a, uint32_t tgid, struct slice path)

@@ -46,6 +46,8 @@ int attach__set_port_budget(struct attach *a, enum ws_role role, uint16_t port, 
 /* Select a process (a new one whose exec matched --exe, a command of ours), or tell its context kind. */
 int attach__set_process(struct attach *a, uint32_t tgid, const struct ws_process *p);
 bool attach__is_selected(const struct attach *a, uint32_t tgid);
+/* Tell sleeps on locks from the end of a loop's turn from now on (sched.bpf.c). 0 or -errno. */
+int attach__watch_turns(struct attach *a);
 /* Does --exe name this program? Called on EXEC records of unselected processes. */
 bool attach__exe_matches(const struct attach *a, uint32_t tgid, struct slice path);
 /* Bytes the kernel charges for all our maps (fdinfo memlock). */

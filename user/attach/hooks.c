@@ -15,6 +15,7 @@ const struct hook hooks[] = {
 	{"proc__fork", "sched_process_fork", "2.6.34", true, "children are selected", "nothing can be traced"},
 	{"proc__exec", "sched_process_exec", "3.4", true, "new programs are selected", "nothing can be traced"},
 	{"proc__exit", "sched_process_exit", "2.6.34", true, "processes are forgotten", "nothing can be traced"},
+	{"sched__switch", "sched_switch", "2.6.34", false, "turns of event loops", "more of their calls have an unknown parent"},
 	{"existing__listeners", "iter/tcp", "5.9", false, "which ports are servers", "roles of open connections are guessed"},
 	{"existing__select", "iter/task_file", "5.9", false, "running processes by rule", "they are selected by their next use"},
 	{"existing__sockets", "iter/task_file", "5.9", false, "connections open before", "they are announced by their next use"},

@@ -230,6 +230,14 @@ static void conns__opened(struct conns *cs, const struct ws_rec_conn *r)
 	struct entry *e = entry__get(cs, r->conn);
 	const uint32_t seq[2] = {r->rcv_seq, r->snd_seq};
 
+	if (r->head.flags & WS_CONN_CONNECTING) {
+		e->c.role = r->role;
+		e->c.owner = r->actor;
+		e->c.connect_ns = r->connect_ns;
+		entry__use_process(cs, e, r->actor.tgid);
+		exchanges__connecting(cs->exchanges, &e->c);
+		return;
+	}
 	if (e->addressed)
 		return; /* announced twice: by the iterator and by its first transfer */
 	e->addressed = true;
@@ -253,7 +261,6 @@ static void conns__opened(struct conns *cs, const struct ws_rec_conn *r)
 	}
 	entry__use_process(cs, e, r->actor.tgid);
 	peers__add(&cs->peers, &e->c);
-	exchanges__opened(cs->exchanges, &e->c);
 }
 
 /* Nothing more will come. What the socket's last sequence numbers tell of lost bytes is told first. */

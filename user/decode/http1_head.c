@@ -17,19 +17,24 @@ static const struct slice method_names[HTTP1_METHODS] = {
 	[HTTP1_QUERY] = SLICE("QUERY"),
 };
 
-/* RFC 9110, 5.6.2: letters, digits and these. One bit a character. */
-static bool token__char(unsigned char c)
+/* RFC 9110, 5.6.2: letters, digits and these. */
+static const bool token_char[256] = {
+	['!'] = true, ['#' ... '\''] = true, ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true, ['0' ... '9'] = true,
+	['A' ... 'Z'] = true, ['^' ... 'z'] = true, ['|'] = true, ['~'] = true,
+};
+
+/* How many bytes at the beginning of s are a token's. */
+static size_t token__length(struct slice s)
 {
-	static const uint64_t set[4] = {0x03ff6cfa00000000ull, 0x57ffffffc7fffffeull, 0, 0};
-	return set[c >> 6] >> (c & 63) & 1;
+	size_t n = 0;
+	while (n < s.n && token_char[(unsigned char)s.p[n]])
+		n++;
+	return n;
 }
 
 bool http1__is_token(struct slice s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (!token__char((unsigned char)s.p[i]))
-			return false;
-	return s.n > 0;
+	return s.n > 0 && token__length(s) == s.n;
 }
 
 enum http1_method http1__method(struct slice name)
@@ -185,7 +190,7 @@ static void head__take(struct http1_head *h, struct slice name, struct slice val
 	if (name.n > 17 || !(LENGTHS >> name.n & 1))
 		return;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (!slice__eq_nocase(name, fields[i].name))
+		if ((name.p[0] | 0x20) != (fields[i].name.p[0] | 0x20) || !slice__eq_nocase(name, fields[i].name))
 			continue;
 		/* Nobody folds these; two readers would not agree on what it means. */
 		h->broken |= folded;
@@ -201,13 +206,11 @@ static void head__take(struct http1_head *h, struct slice name, struct slice val
  */
 static bool head__field(struct http1_head *h, enum decode_side side, struct slice line, bool folded)
 {
-	size_t colon = slice__find(line, ':');
-	struct slice name = slice__sub(line, 0, colon);
-	if (colon == line.n)
-		return false;
-	if (side == SIDE_SERVER)
-		name = slice__trim(name);
-	if (!http1__is_token(name))
+	struct slice name = slice__sub(line, 0, token__length(line));
+	size_t colon = name.n;
+	while (side == SIDE_SERVER && colon < line.n && (line.p[colon] == ' ' || line.p[colon] == '\t'))
+		colon++;
+	if (!name.n || colon == line.n || line.p[colon] != ':')
 		return false;
 	head__take(h, name, slice__trim(slice__sub(line, colon + 1, line.n)), folded);
 	return true;

@@ -238,8 +238,9 @@ static const struct {
 
 bool trace_headers__take(struct trace_headers *t, struct slice name, struct slice value)
 {
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (slice__eq_nocase(name, fields[i].name)) {
+	for (size_t i = 0; name.n && i < sizeof(fields) / sizeof(fields[0]); i++) {
+		/* Most names differ at once. */
+		if ((name.p[0] | 0x20) == fields[i].name.p[0] && slice__eq_nocase(name, fields[i].name)) {
 			fields[i].take(t, value);
 			return true;
 		}

@@ -283,10 +283,9 @@ void exchanges__lost(struct exchanges *xs, struct connection *conn, enum ws_dir 
 		q->orphan->flags |= XCHG_LOST;
 }
 
-void exchanges__opened(struct exchanges *xs, struct connection *conn)
+void exchanges__connecting(struct exchanges *xs, struct connection *conn)
 {
-	if (conn->role == WS_ROLE_CONNECTED && conn->origin == WS_ORIGIN_NEW)
-		linker__connect(xs->linker, conn);
+	linker__connect(xs->linker, conn);
 }
 
 static void queue__give_up(struct exchanges *xs, struct exchange_queue *q, unsigned flags)

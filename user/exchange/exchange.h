@@ -29,8 +29,8 @@ void exchanges__message(struct exchanges *x, struct connection *conn, const stru
 void exchanges__opaque(struct exchanges *x, struct connection *conn, enum ws_dir dir, const struct stamp *at);
 /* `bytes` of that direction were lost: what is open there is marked. */
 void exchanges__lost(struct exchanges *x, struct connection *conn, enum ws_dir dir, uint64_t bytes);
-/* connect() was called, by conn->owner. */
-void exchanges__opened(struct exchanges *x, struct connection *conn);
+/* connect() was just called, by conn->owner. */
+void exchanges__connecting(struct exchanges *x, struct connection *conn);
 /* Ends what is open on it. */
 void exchanges__closed(struct exchanges *x, struct connection *conn, uint64_t time_ns);
 /* Gives up on exchanges that have been open for ten minutes without a byte. */

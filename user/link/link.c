@@ -131,7 +131,7 @@ static void step__request_read(struct context *c, struct link_node *n, const str
 	context__serve(c, n, a);
 }
 
-static void step__request_sent(struct context *c, struct link_node *n, const struct ws_actor *a)
+static void step__request_sent(struct linker *l, struct context *c, struct link_node *n, const struct ws_actor *a)
 {
 	struct connection *conn = n->x->conn;
 	struct link_node *cause = NULL;
@@ -140,14 +140,17 @@ static void step__request_sent(struct context *c, struct link_node *n, const str
 		return; /* more bytes of the same request */
 	n->issuer = c ? c->id : 1;
 	n->on_loop = c && c->loop;
-	if (c && c->rule->restores && conn->connect_owner) {
-		cause = conn->connect_owner->state == NODE_OPEN ? conn->connect_owner : NULL;
+	l->counters.loop_calls += n->on_loop;
+	if (n->on_loop && conn->connect_seen && !conn->used) {
+		/* The loop sends because the connection stands; whoever called connect() is the cause. */
+		cause = conn->connect_owner && conn->connect_owner->state == NODE_OPEN ? conn->connect_owner : NULL;
 		n->same_turn = true;
 	} else {
 		cause = context__cause(c, a);
 		n->same_turn = c && c->turn == a->switches;
 	}
 	n->parent = cause ? node__ref(cause) : NULL;
+	conn->used = true;
 	node__unref(conn->connect_owner);
 	conn->connect_owner = NULL;
 }
@@ -169,7 +172,7 @@ void linker__step(struct linker *l, enum link_step step, struct exchange *x, con
 		step__request_read(c, n, &at->actor);
 		break;
 	case LINK_REQUEST_SENT:
-		step__request_sent(c, n, &at->actor);
+		step__request_sent(l, c, n, &at->actor);
 		break;
 	case LINK_RESPONSE_SENT:
 		if (!n->answerer)
@@ -195,6 +198,7 @@ void linker__connect(struct linker *l, struct connection *conn)
 	struct context *c = contexts__of(&l->contexts, conn->process, &conn->owner, conn->connect_ns);
 	struct link_node *cause = context__cause(c, &conn->owner);
 
+	conn->connect_seen = true;
 	if (cause && c->rule->restores)
 		conn->connect_owner = node__ref(cause);
 }

@@ -207,8 +207,32 @@ void attrs__double(struct attrs *a, const char *key, double value)
 	at->d = value;
 }
 
+/* Into an empty list: nothing to look up, nothing to check again. */
+static bool attrs__copy(struct attrs *a, const struct attrs *from)
+{
+	if (a->n || a->used || from->n > ATTRS_MAX || !attrs__reserve_text(a, from->used))
+		return false;
+	if (a->cap < from->n) {
+		struct attr *v = realloc(a->v, from->n * sizeof(*v));
+		if (!v)
+			return false;
+		a->v = v;
+		a->cap = from->n;
+	}
+	if (from->n)
+		memcpy(a->v, from->v, from->n * sizeof(*a->v));
+	if (from->used)
+		memcpy(a->text, from->text, from->used);
+	a->n = from->n;
+	a->used = from->used;
+	a->dropped += from->dropped;
+	return true;
+}
+
 void attrs__merge(struct attrs *a, const struct attrs *from)
 {
+	if (attrs__copy(a, from))
+		return;
 	for (unsigned i = 0; i < from->n; i++) {
 		const struct attr *at = &from->v[i];
 		switch (at->type) {

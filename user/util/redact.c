@@ -62,17 +62,43 @@ static void name__normalise(struct slice name, char out[NAME_MAX_LEN])
 	out[n] = '\0';
 }
 
+/* Which letters a list's words begin with: most names are done with after one look at this. */
+static uint32_t letters__first(const char *const *words, size_t n)
+{
+	uint32_t set = 0;
+	for (size_t i = 0; i < n; i++)
+		set |= 1u << (words[i][0] - 'a');
+	return set;
+}
+
+static bool letter__in(uint32_t set, char c)
+{
+	return c >= 'a' && c <= 'z' && (set >> (c - 'a') & 1);
+}
+
+static bool name__holds(const char *plain)
+{
+	static uint32_t first;
+	if (!first)
+		first = letters__first(parts, sizeof(parts) / sizeof(parts[0]));
+	for (const char *p = plain; *p; p++) {
+		if (!letter__in(first, *p))
+			continue;
+		for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+			if (parts[i][0] == *p && strncmp(p, parts[i], strlen(parts[i])) == 0)
+				return true;
+	}
+	return false;
+}
+
 bool redact__secret_name(struct slice name)
 {
 	char plain[NAME_MAX_LEN];
 	name__normalise(name, plain);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(plain, names[i]) == 0)
+		if (plain[0] == names[i][0] && strcmp(plain, names[i]) == 0)
 			return true;
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (strstr(plain, parts[i]))
-			return true;
-	return false;
+	return name__holds(plain);
 }
 
 /* What kinds of characters a value is made of. */
