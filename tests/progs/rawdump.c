@@ -51,9 +51,9 @@ static void print_data(const struct event *e)
 
 static void print_conn(const struct ws_rec_conn *c)
 {
-	printf("\"type\":\"conn\",\"conn\":%llu,\"role\":%u,\"origin\":%u,\"failed\":%u,\"lport\":%u,\"rport\":%u,"
+	printf("\"type\":\"%s\",\"conn\":%llu,\"role\":%u,\"origin\":%u,\"failed\":%u,\"lport\":%u,\"rport\":%u,"
 	       "\"netns\":%u,\"connect\":%llu,\"established\":%llu,\"snd\":%u,\"rcv\":%u,\"local\":\"",
-	       c->conn, c->role, c->origin, c->failed, c->local_port, c->remote_port, c->netns, c->connect_ns,
+	       c->head.flags & WS_CONN_CONNECTING ? "connecting" : "conn", c->conn, c->role, c->origin, c->failed, c->local_port, c->remote_port, c->netns, c->connect_ns,
 	       c->established_ns, c->snd_seq, c->rcv_seq);
 	for (int i = 0; i < 16; i++)
 		printf("%02x", c->local[i]);
