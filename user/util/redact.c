@@ -19,10 +19,13 @@ static const char *const names[] = {
 };
 
 /* Anywhere in it. */
-static const char *const parts[] = {
-	"password", "passwd", "passphrase", "passcode", "secret", "token", "apikey", "signature", "credential",
-	"sessionid", "sessid", "accesskey", "privatekey", "authkey", "authorization", "saml", "xamz", "xgoog",
+static const struct slice parts[] = {
+	SLICE("password"),   SLICE("passwd"),	 SLICE("passphrase"), SLICE("passcode"),      SLICE("secret"),
+	SLICE("token"),	     SLICE("apikey"),	 SLICE("signature"),  SLICE("credential"),    SLICE("sessionid"),
+	SLICE("sessid"),     SLICE("accesskey"), SLICE("privatekey"), SLICE("authkey"),	      SLICE("authorization"),
+	SLICE("saml"),	     SLICE("xamz"),	 SLICE("xgoog"),
 };
+#define PARTS_BEGIN "pstacx" /* what they begin with */
 
 static int hex__value(char c)
 {
@@ -49,7 +52,7 @@ static char percent__next(struct slice *s)
 }
 
 /* "X-Api_Key" -> "xapikey": NUL-terminated, what is too long is left out. */
-static void name__normalise(struct slice name, char out[NAME_MAX_LEN])
+static size_t name__normalise(struct slice name, char out[NAME_MAX_LEN])
 {
 	size_t n = 0;
 	while (name.n && n + 1 < NAME_MAX_LEN) {
@@ -60,45 +63,31 @@ static void name__normalise(struct slice name, char out[NAME_MAX_LEN])
 			out[n++] = c;
 	}
 	out[n] = '\0';
+	return n;
 }
 
-/* Which letters a list's words begin with: most names are done with after one look at this. */
-static uint32_t letters__first(const char *const *words, size_t n)
+/* One of parts[] at the beginning of s. Most letters begin none of them. */
+static bool name__part(struct slice s)
 {
-	uint32_t set = 0;
-	for (size_t i = 0; i < n; i++)
-		set |= 1u << (words[i][0] - 'a');
-	return set;
-}
-
-static bool letter__in(uint32_t set, char c)
-{
-	return c >= 'a' && c <= 'z' && (set >> (c - 'a') & 1);
-}
-
-static bool name__holds(const char *plain)
-{
-	static uint32_t first;
-	if (!first)
-		first = letters__first(parts, sizeof(parts) / sizeof(parts[0]));
-	for (const char *p = plain; *p; p++) {
-		if (!letter__in(first, *p))
-			continue;
-		for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-			if (parts[i][0] == *p && strncmp(p, parts[i], strlen(parts[i])) == 0)
-				return true;
-	}
+	if (s.n < 4 || !strchr(PARTS_BEGIN, s.p[0]))
+		return false;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (s.p[0] == parts[i].p[0] && s.p[1] == parts[i].p[1] && slice__starts(s, parts[i]))
+			return true;
 	return false;
 }
 
 bool redact__secret_name(struct slice name)
 {
 	char plain[NAME_MAX_LEN];
-	name__normalise(name, plain);
+	size_t n = name__normalise(name, plain);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (plain[0] == names[i][0] && strcmp(plain, names[i]) == 0)
 			return true;
-	return name__holds(plain);
+	for (size_t at = 0; at < n; at++)
+		if (name__part((struct slice){plain + at, n - at}))
+			return true;
+	return false;
 }
 
 /* What kinds of characters a value is made of. */
