@@ -260,16 +260,14 @@ static __noinline struct ws_task *io__select_by_port(struct sock *sk, struct tas
 	return select__task(task);
 }
 
-static __always_inline int io__transfer(struct sock *sk, int n, int flags, const enum ws_dir dir)
+/* `t` is NULL in a task that is not traced (yet). */
+static __always_inline int io__transfer(struct sock *sk, int n, int flags, const enum ws_dir dir, struct ws_task *t)
 {
-	struct transfer x = {.task = bpf_get_current_task_btf(), .wire_len = n, .dir = dir};
+	struct transfer x = {.task = bpf_get_current_task_btf(), .t = t, .wire_len = n, .dir = dir};
 	struct tcp_sock *tp;
 	bool adopted;
 
-	x.t = select__task(x.task);
-	if (!x.t && !select_ports)
-		return 0;
-	if (!sock__is_tcp(sk))
+	if ((!t && !select_ports) || !sock__is_tcp(sk))
 		return 0;
 	if (!x.t)
 		x.t = io__select_by_port(sk, x.task);
@@ -311,11 +309,10 @@ static __always_inline int io__transfer(struct sock *sk, int n, int flags, const
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(io__sent, struct sock *sk, int ret, int flags)
 {
-	struct ws_task *t;
+	struct ws_task *t = select__task(bpf_get_current_task_btf());
 
 	if (ret > 0)
-		io__transfer(sk, ret, flags, WS_DIR_OUT);
-	t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+		io__transfer(sk, ret, flags, WS_DIR_OUT, t);
 	if (t)
 		t->send_sock = 0; /* the next turn of tcp_sendmsg_locked starts another send */
 	return 0;
@@ -324,5 +321,7 @@ int BPF_PROG(io__sent, struct sock *sk, int ret, int flags)
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(io__received, struct sock *sk, int ret, int flags)
 {
-	return ret <= 0 || flags & MSG_PEEK ? 0 : io__transfer(sk, ret, flags, WS_DIR_IN);
+	if (ret <= 0 || flags & MSG_PEEK)
+		return 0;
+	return io__transfer(sk, ret, flags, WS_DIR_IN, select__task(bpf_get_current_task_btf()));
 }
