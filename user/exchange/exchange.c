@@ -8,10 +8,10 @@
  */
 #include "exchange/exchange.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "util/list.h"
+#include "util/text.h"
 
 #define PIPELINE_MAX 4096
 #define ORPHAN_NS (200ull * 1000000)
@@ -124,7 +124,7 @@ static void exchange__take(struct exchange *x, const struct message *m)
 {
 	attrs__merge(&x->attrs, &m->attrs);
 	if (m->name[0])
-		snprintf(x->name, sizeof(x->name), "%s", m->name);
+		text__copy(x->name, sizeof(x->name), slice__of(m->name));
 	if (m->flags & MSG_CUT)
 		x->flags |= XCHG_CUT;
 	if (m->flags & MSG_SILENT)
@@ -136,7 +136,7 @@ static void exchange__take(struct exchange *x, const struct message *m)
 	if (!(m->flags & MSG_ERROR))
 		return;
 	x->flags |= m->client_error ? XCHG_CLIENT_ERROR : XCHG_ERROR;
-	snprintf(x->error_type, sizeof(x->error_type), "%s", m->error_type);
+	text__copy(x->error_type, sizeof(x->error_type), slice__of(m->error_type));
 	if (m->error_message[0]) {
 		free(x->error_message);
 		x->error_message = strdup(m->error_message);

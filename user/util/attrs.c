@@ -131,12 +131,10 @@ static struct attr *attrs__lookup(const struct attrs *a, const char *key)
 	return NULL;
 }
 
-/* The entry of that key, made if need be; NULL (counted) when there is no room. */
-static struct attr *attrs__entry(struct attrs *a, const char *key)
+/* A new entry of a key that the list does not have; NULL (counted) when there is no room. */
+static struct attr *attrs__append(struct attrs *a, const char *key)
 {
-	struct attr *at = attrs__lookup(a, key);
-	if (at)
-		return at;
+	struct attr *at;
 	if (a->n == a->cap) {
 		unsigned cap = a->cap ? a->cap * 2u : 16;
 		if (cap > ATTRS_MAX)
@@ -152,6 +150,13 @@ static struct attr *attrs__entry(struct attrs *a, const char *key)
 	at = &a->v[a->n++];
 	*at = (struct attr){.key = key, .type = ATTR_BOOL};
 	return at;
+}
+
+/* The entry of that key, made if need be. */
+static struct attr *attrs__entry(struct attrs *a, const char *key)
+{
+	struct attr *at = attrs__lookup(a, key);
+	return at ? at : attrs__append(a, key);
 }
 
 void attrs__str(struct attrs *a, const char *key, struct slice value)
@@ -170,7 +175,7 @@ void attrs__str(struct attrs *a, const char *key, struct slice value)
 		return;
 	}
 	if (!at)
-		at = attrs__entry(a, key);
+		at = attrs__append(a, key);
 	if (!at)
 		return;
 	size_t n = room ? utf8__copy(a->text + a->used, room, value) : 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "meta/meta.h"
+#include "util/text.h"
 
 void store__init(struct store *s)
 {
@@ -35,11 +36,6 @@ void store__free(struct store *s)
 	table__free(&s->by_id);
 }
 
-static void copy(char *to, size_t size, struct slice s)
-{
-	snprintf(to, size, "%.*s", (int)s.n, s.p ? s.p : "");
-}
-
 /* "POST /orders"; for a database what the span is called. */
 static void vspan__name(struct vspan *v, const struct span *s)
 {
@@ -61,7 +57,7 @@ static void vspan__name(struct vspan *v, const struct span *s)
 	if (http)
 		snprintf(v->code, sizeof(v->code), "%d", (int)http);
 	else
-		copy(v->code, sizeof(v->code), attrs__get_str(s->attrs, "db.response.status_code"));
+		text__copy(v->code, sizeof(v->code), attrs__get_str(s->attrs, "db.response.status_code"));
 }
 
 /* A call to somebody who is not traced is shown under that name. */
@@ -71,9 +67,9 @@ static void vspan__set_service(struct vspan *v, const struct span *s)
 	struct slice peer = attrs__get_str(s->attrs, "server.address");
 
 	if (s->kind != SPAN_CLIENT)
-		copy(v->service, sizeof(v->service), slice__of(s->process->service));
+		text__copy(v->service, sizeof(v->service), slice__of(s->process->service));
 	else if (system.n)
-		copy(v->service, sizeof(v->service), system);
+		text__copy(v->service, sizeof(v->service), system);
 	else
 		snprintf(v->service, sizeof(v->service), "%.*s:%d", (int)peer.n, peer.p ? peer.p : "",
 			 (int)attrs__get_int(s->attrs, "server.port", 0));

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* text.h - copying into a fixed array: cut where it is full, always ended by NUL. */
+#ifndef UTIL_TEXT_H
+#define UTIL_TEXT_H
+
+#include "util/slice.h"
+
+static inline void text__copy(char *to, size_t size, struct slice from)
+{
+	size_t n = from.n < size - 1 ? from.n : size - 1;
+
+	if (n)
+		memcpy(to, from.p, n);
+	to[n] = '\0';
+}
+
+#endif
