@@ -184,11 +184,12 @@ static struct slice value__unfold(struct slice v, char *out)
 /* Lengths of the names that anybody here wants: most fields of a message stop at this question. */
 #define LENGTHS (1u << 2 | 1u << 4 | 1u << 7 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 14 | 1u << 17)
 
-static void head__take(struct http1_head *h, struct slice name, struct slice value, bool folded)
+static void head__take(struct http1_head *h, enum decode_side side, struct slice name, struct slice value, bool folded)
 {
 	char flat[UNFOLD_MAX];
 	if (name.n > 17 || !(LENGTHS >> name.n & 1))
 		return;
+	value = slice__trim(value);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		if ((name.p[0] | 0x20) != (fields[i].name.p[0] | 0x20) || !slice__eq_nocase(name, fields[i].name))
 			continue;
@@ -197,7 +198,8 @@ static void head__take(struct http1_head *h, struct slice name, struct slice val
 		fields[i].take(h, value);
 		return;
 	}
-	trace_headers__take(&h->trace, name, folded ? value__unfold(value, flat) : value);
+	if (side == SIDE_CLIENT)
+		trace_headers__take(&h->trace, name, folded ? value__unfold(value, flat) : value);
 }
 
 /*
@@ -212,7 +214,7 @@ static bool head__field(struct http1_head *h, enum decode_side side, struct slic
 		colon++;
 	if (!name.n || colon == line.n || line.p[colon] != ':')
 		return false;
-	head__take(h, name, slice__trim(slice__sub(line, colon + 1, line.n)), folded);
+	head__take(h, side, name, slice__sub(line, colon + 1, line.n), folded);
 	return true;
 }
 

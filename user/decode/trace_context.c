@@ -10,27 +10,24 @@
 #define STATE_MEMBERS_MAX 32 /* 3.3.1.1 */
 #define STATE_PART_MAX 256   /* key; value: 3.3.1.3 */
 
-static int hex__digit(char c, bool upper)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (upper && c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+/* Value of a hexadecimal digit plus one, 0 for other characters; upper case counts for b3 only. */
+static const uint8_t hex_digit[256] = {
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,	['6'] = 7,  ['7'] = 8,
+	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 /* s.n / 2 bytes into out. */
 static bool hex__bytes(struct slice s, uint8_t *out, bool upper)
 {
+	bool bad = s.n % 2 != 0;
 	for (size_t i = 0; i + 1 < s.n; i += 2) {
-		int hi = hex__digit(s.p[i], upper), lo = hex__digit(s.p[i + 1], upper);
-		if ((hi | lo) < 0)
-			return false;
-		out[i / 2] = (uint8_t)(hi << 4 | lo);
+		unsigned char a = (unsigned char)s.p[i], b = (unsigned char)s.p[i + 1];
+		unsigned hi = hex_digit[a], lo = hex_digit[b];
+		bad |= !hi || !lo || (!upper && ((a >= 'A' && a <= 'F') || (b >= 'A' && b <= 'F')));
+		out[i / 2] = (uint8_t)((hi - 1) << 4 | ((lo - 1) & 15));
 	}
-	return s.n % 2 == 0;
+	return !bad;
 }
 
 static bool id__is_zero(const uint8_t *id, size_t n)

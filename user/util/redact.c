@@ -25,7 +25,8 @@ static const struct slice parts[] = {
 	SLICE("sessid"),     SLICE("accesskey"), SLICE("privatekey"), SLICE("authkey"),	      SLICE("authorization"),
 	SLICE("saml"),	     SLICE("xamz"),	 SLICE("xgoog"),
 };
-#define PARTS_BEGIN "pstacx" /* what they begin with */
+#define LETTER(c) (1u << ((c) - 'a'))
+#define PARTS_BEGIN (LETTER('p') | LETTER('s') | LETTER('t') | LETTER('a') | LETTER('c') | LETTER('x'))
 
 static int hex__value(char c)
 {
@@ -69,7 +70,7 @@ static size_t name__normalise(struct slice name, char out[NAME_MAX_LEN])
 /* One of parts[] at the beginning of s. Most letters begin none of them. */
 static bool name__part(struct slice s)
 {
-	if (s.n < 4 || !strchr(PARTS_BEGIN, s.p[0]))
+	if (s.n < 4 || s.p[0] < 'a' || !(PARTS_BEGIN & LETTER(s.p[0])))
 		return false;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (s.p[0] == parts[i].p[0] && s.p[1] == parts[i].p[1] && slice__starts(s, parts[i]))
