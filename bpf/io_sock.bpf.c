@@ -131,9 +131,11 @@ static __always_inline void io__range_out(struct transfer *x, struct tcp_sock *t
 
 static __noinline void io__look_up_budget(struct ws_sock *s)
 {
-	struct ws_budget_pair *b = bpf_map_lookup_elem(&sock_budgets, &s->cookie);
+	__u32 generation = budget_generation; /* before the look: what is written after it moves it again */
+	struct ws_budget_pair *b;
 
-	s->budget_generation = budget_generation;
+	b = bpf_map_lookup_elem(&sock_budgets, &s->cookie);
+	s->budget_generation = generation;
 	if (!b)
 		return;
 	s->own_budget = 1;

@@ -23,6 +23,7 @@ static volatile sig_atomic_t stop;
 static struct attach *attach;
 static bool quiet;
 static struct recording *rec;
+static int own_mode = -1; /* own=: budget mode given to every connection that is announced */
 
 static void on_signal(int sig)
 {
@@ -91,6 +92,11 @@ static void on_event(void *ctx, const struct event *e)
 		recording__event(rec, e);
 	if (e->type == WS_REC_PROC)
 		on_exec(e);
+	if (own_mode >= 0 && e->type == WS_REC_CONN) {
+		const struct ws_budget b = {(uint32_t)own_mode, 100};
+
+		attach__set_budget(attach, e->conn->conn, &(struct ws_budget_pair){{b, b}});
+	}
 	if (quiet)
 		return;
 	printf("{\"time\":%llu,", e->head->time_ns);
@@ -148,6 +154,8 @@ static int option(struct selection *sel, struct attach_options *o, char *arg, in
 		sel->all = n;
 	else if (strcmp(arg, "quiet") == 0)
 		quiet = n;
+	else if (strcmp(arg, "own") == 0)
+		own_mode = (int)n;
 	else if (strcmp(arg, "poll") == 0)
 		*poll_ms = (int)n;
 	else if (strcmp(arg, "verbose") == 0)
