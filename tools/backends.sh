@@ -105,6 +105,7 @@ bin=$(cd "$bin" && pwd)
 exec 9> "$bin/.lock"
 flock 9                   # a second caller waits for the first one's result
 work=$(mktemp -d)
+export TMPDIR=$work     # for what the builders leave behind
 trap 'rm -rf "$work"' EXIT
 export GOFLAGS="-buildvcs=false -p=${JOBS:-$(nproc)}" GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0
 collector

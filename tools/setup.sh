@@ -85,9 +85,19 @@ gomodules() { command -v go > /dev/null && there_file "$(go env GOMODCACHE)/gith
 # --- apt --------------------------------------------------------------------------------------
 
 policy=/usr/sbin/policy-rc.d
+ours=
 
-# No service may start by being installed: Debian's own switch for that, put back afterwards.
+# hold_services PACKAGE...: no service may start by being installed: Debian's own switch for that, put
+# back afterwards. Nor may one start at the next boot because of us: those that come by one of these
+# packages, or by one that an interrupted run left half installed, are disabled.
 hold_services() {
+	local service package
+	for service in nginx:nginx-light redis-server:redis-server postgresql:postgresql; do
+		package=${service#*:}
+		if [[ " $* " = *" $package "* || $(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2> /dev/null) = i[UFHWt]* ]]; then
+			ours+=" ${service%:*}"
+		fi
+	done
 	[ ! -e $policy ] || [ -e $policy.wirespan ] || mv $policy $policy.wirespan
 	printf '#!/bin/sh\nexit 101\n' > $policy
 	chmod 755 $policy
@@ -97,12 +107,16 @@ hold_services() {
 }
 
 release_services() {
+	local service
+	for service in $ours; do
+		[ ! -e "/etc/init.d/$service" ] || update-rc.d "$service" disable || true
+	done
 	rm -f $policy
 	[ ! -e $policy.wirespan ] || mv $policy.wirespan $policy
 }
 
 install_packages() {
-	local system service
+	local system
 	system=$(. /etc/os-release 2> /dev/null && echo "${ID-}:${VERSION_ID-}") || true
 	if [[ $system != debian:12 && $system != debian:13 ]]; then
 		say "this is not Debian 12 or 13; please install what these packages hold there:"
@@ -115,15 +129,12 @@ install_packages() {
 	fi
 	say "installing by apt:" "$@"
 	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-	hold_services
+	hold_services "$@"
+	dpkg --configure -a >&2   # what an interrupted run left half done
 	apt-get update -q=2 < /dev/null >&2 || say "apt-get update failed; trying with the lists at hand"
 	apt-get install -q=2 -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@" < /dev/null >&2
 	release_services
 	trap - EXIT INT TERM HUP
-	# Nor may one start at the next boot because of us.
-	for service in nginx:nginx-light redis-server:redis-server postgresql:postgresql; do
-		[[ " $* " != *" ${service#*:} "* ]] || update-rc.d "${service%:*}" disable || true
-	done
 }
 
 # --- main -------------------------------------------------------------------------------------
