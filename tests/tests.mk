@@ -43,5 +43,11 @@ fuzz: $(FUZZ)/fuzz_protocols
 	@mkdir -p $(FUZZ)/found/corpus
 	$< -max_total_time=$(TIME) -max_len=4096 -timeout=5 -dict=tests/fuzz/protocols.dict \
 		-artifact_prefix=$(FUZZ)/found/ $(FUZZ)/found/corpus tests/fuzz/corpus
+# What a request costs in decode, ns.
+$(FUZZ)/speed: tests/fuzz/speed.c $(DECODE_TESTED) user/decode/table.c $(wildcard user/*/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARN) $(CPPFLAGS) -std=gnu11 -o $@ $(filter %.c,$^)
+decode-speed: $(FUZZ)/speed
+	$<
 
-.PHONY: fuzz fuzz-short malformed
+.PHONY: fuzz fuzz-short malformed decode-speed

@@ -178,7 +178,11 @@ void attrs__str(struct attrs *a, const char *key, struct slice value)
 		at = attrs__append(a, key);
 	if (!at)
 		return;
-	size_t n = room ? utf8__copy(a->text + a->used, room, value) : 0;
+	size_t n = 0;
+	if (plain == value.n && room == value.n && room)
+		memcpy(a->text + a->used, value.p, n = room); /* all ASCII, all fits */
+	else if (room)
+		n = utf8__copy(a->text + a->used, room, value);
 	at->type = ATTR_STR;
 	at->str.off = a->used;
 	at->str.len = (uint32_t)n;

@@ -12,21 +12,31 @@
 #define VALUE_LOOK 512 /* bytes of a value that are looked at */
 #define RANDOM_MIN 32  /* shorter texts are ordinary words and numbers too often */
 
-/* The whole name, letters and digits only, lower case. */
-static const char *const names[] = {
-	"sig", "key", "auth", "session", "sid", "sess", "pwd", "pass", "pin", "otp", "jwt", "bearer", "cookie",
-	"hmac", "nonce", "cvv", "cvc", "ssn", "pat", "code", "ticket", "assertion", "awsaccesskeyid",
+/* By first letter: a look at one row is enough. The whole name, letters and digits only, lower case. */
+#define ROW(c) [(c) - 'a']
+static const char *const names[26][6] = {
+	ROW('a') = {"auth", "assertion", "awsaccesskeyid"},
+	ROW('b') = {"bearer"},
+	ROW('c') = {"cookie", "cvv", "cvc", "code"},
+	ROW('h') = {"hmac"},
+	ROW('j') = {"jwt"},
+	ROW('k') = {"key"},
+	ROW('n') = {"nonce"},
+	ROW('o') = {"otp"},
+	ROW('p') = {"pwd", "pass", "pin", "pat"},
+	ROW('s') = {"sig", "session", "sid", "sess", "ssn"},
+	ROW('t') = {"ticket"},
 };
 
 /* Anywhere in it. */
-static const struct slice parts[] = {
-	SLICE("password"),   SLICE("passwd"),	 SLICE("passphrase"), SLICE("passcode"),      SLICE("secret"),
-	SLICE("token"),	     SLICE("apikey"),	 SLICE("signature"),  SLICE("credential"),    SLICE("sessionid"),
-	SLICE("sessid"),     SLICE("accesskey"), SLICE("privatekey"), SLICE("authkey"),	      SLICE("authorization"),
-	SLICE("saml"),	     SLICE("xamz"),	 SLICE("xgoog"),
+static const char *const parts[26][6] = {
+	ROW('a') = {"apikey", "accesskey", "authkey", "authorization"},
+	ROW('c') = {"credential"},
+	ROW('p') = {"password", "passwd", "passphrase", "passcode", "privatekey"},
+	ROW('s') = {"secret", "signature", "sessionid", "sessid", "saml"},
+	ROW('t') = {"token"},
+	ROW('x') = {"xamz", "xgoog"},
 };
-#define LETTER(c) (1u << ((c) - 'a'))
-#define PARTS_BEGIN (LETTER('p') | LETTER('s') | LETTER('t') | LETTER('a') | LETTER('c') | LETTER('x'))
 
 static int hex__value(char c)
 {
@@ -67,13 +77,17 @@ static size_t name__normalise(struct slice name, char out[NAME_MAX_LEN])
 	return n;
 }
 
-/* One of parts[] at the beginning of s. Most letters begin none of them. */
-static bool name__part(struct slice s)
+static bool is_letter(char c)
 {
-	if (s.n < 4 || s.p[0] < 'a' || !(PARTS_BEGIN & LETTER(s.p[0])))
-		return false;
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (s.p[0] == parts[i].p[0] && s.p[1] == parts[i].p[1] && slice__starts(s, parts[i]))
+	return c >= 'a' && c <= 'z';
+}
+
+/* One of parts[] at the beginning of text. */
+static bool name__part(const char *text)
+{
+	const char *const *word = parts[text[0] - 'a'];
+	for (; *word; word++)
+		if (text[1] == (*word)[1] && strncmp(text, *word, strlen(*word)) == 0)
 			return true;
 	return false;
 }
@@ -82,11 +96,12 @@ bool redact__secret_name(struct slice name)
 {
 	char plain[NAME_MAX_LEN];
 	size_t n = name__normalise(name, plain);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (plain[0] == names[i][0] && strcmp(plain, names[i]) == 0)
-			return true;
+	if (is_letter(plain[0]))
+		for (const char *const *word = names[plain[0] - 'a']; *word; word++)
+			if (strcmp(plain, *word) == 0)
+				return true;
 	for (size_t at = 0; at < n; at++)
-		if (name__part((struct slice){plain + at, n - at}))
+		if (is_letter(plain[at]) && name__part(plain + at))
 			return true;
 	return false;
 }
