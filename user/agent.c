@@ -236,10 +236,24 @@ static int agent__open_fds(struct agent *a)
 	return 0;
 }
 
+/* Every 50 ms, for the kernel wakes us only when the ring fills up. */
+static void agent__timer(struct agent *a)
+{
+	uint64_t expirations, now;
+
+	if (read(a->timer_fd, &expirations, sizeof(expirations)) < 0)
+		return;
+	agent__check_clock(a);
+	capture__read(a->capture);
+	now = clock_ns(CLOCK_MONOTONIC);
+	agent__tick(a, now);
+	if (a->export)
+		export__tick(a->export, now / 1000000);
+}
+
 static void agent__loop(struct agent *a)
 {
 	struct epoll_event ev[32];
-	uint64_t expirations;
 
 	while (!a->stop) {
 		int n = epoll_wait(a->epoll_fd, ev, 32, -1);
@@ -251,14 +265,11 @@ static void agent__loop(struct agent *a)
 				agent__signal(a);
 			else if (who == a->export)
 				export__ready(a->export);
-			else if (who == &a->timer_fd && read(a->timer_fd, &expirations, sizeof(expirations)) > 0)
-				agent__check_clock(a);
+			else if (who == &a->timer_fd)
+				agent__timer(a);
+			else
+				capture__read(a->capture);
 		}
-		/* Whatever woke us: the ring is read at least every tick, and when it asks for it. */
-		capture__read(a->capture);
-		agent__tick(a, clock_ns(CLOCK_MONOTONIC));
-		if (a->export)
-			export__tick(a->export, clock_ns(CLOCK_MONOTONIC) / 1000000);
 	}
 	/* What was under way when we were told to stop. */
 	for (int quiet = 0, n = 0; quiet < 4 && n < 40; n++) {
