@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* main.c - the table of subcommands and the table of options. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "agent.h"
@@ -188,6 +189,9 @@ static int subcommand__run(const struct subcommand *s, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	/* Bodies of requests come and go, several a second: keep their pages rather than fault them in again. */
+	mallopt(M_MMAP_THRESHOLD, 8 << 20);
+	mallopt(M_TRIM_THRESHOLD, 8 << 20);
 	if (argc < 2) {
 		help__all(stderr);
 		return 2;

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "attach/golang.h"
+#include "meta/golang.h"
 #include "attach/selection.h"
 
 static void test_values(void **state)

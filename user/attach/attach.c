@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "attach/cgroup.h"
-#include "attach/golang.h"
+#include "meta/golang.h"
 #include "attach/hooks.h"
 #include "attach/running.h"
 #include "wirespan.skel.h"

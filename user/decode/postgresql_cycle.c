@@ -6,8 +6,6 @@
  */
 #include "decode/postgresql_cycle.h"
 
-#include <stdio.h>
-
 void pg_cycle__clear(struct pg_cycle *cy)
 {
 	for (unsigned i = 0; i < cy->n; i++)
@@ -97,12 +95,18 @@ void pg_message__name(struct message *m, struct slice name)
 	m->name[name.n] = '\0';
 }
 
-/* "PREPARE " + "INSERT payments"; a batch of different statements is just "BATCH". */
+/* "PREPARE " + "INSERT payments"; a batch of different statements is just "BATCH". Bytes written. */
 static size_t join(char *out, size_t size, const char *prefix, struct slice s)
 {
-	int n = snprintf(out, size, "%s%s%.*s", prefix, prefix[0] && s.n ? " " : "", (int)s.n, s.n ? s.p : "");
+	size_t n = strlen(prefix);
 
-	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
+	memcpy(out, prefix, n);
+	if (n && s.n)
+		out[n++] = ' ';
+	s = slice__sub(s, 0, size - n);
+	if (s.n)
+		memcpy(out + n, s.p, s.n);
+	return n + s.n;
 }
 
 static const char *cycle__prefix(const struct pg_cycle *cy)
@@ -130,7 +134,7 @@ void pg_cycle__describe(const struct pg_cycle *cy, struct slice database, struct
 		attrs__str(&m->attrs, "db.namespace", database);
 	if (q)
 		cycle__text(cy, &m->attrs);
-	n = join(buf, SQL_SUMMARY_MAX + 1, prefix, q && !mixed ? q->summary : SLICE(""));
+	n = join(buf, SQL_SUMMARY_MAX, prefix, q && !mixed ? q->summary : SLICE(""));
 	if (n)
 		attrs__str(&m->attrs, "db.query.summary", (struct slice){buf, n});
 	pg_message__name(m, n ? (struct slice){buf, n} : SLICE("postgresql"));

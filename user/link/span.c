@@ -41,9 +41,10 @@ void node__trace_id(const struct exchange *x, uint8_t id[16])
 static void attrs__default_str(struct attrs *a, const char *key, const char *value)
 {
 	if (value[0] && !attrs__find(a, key))
-		attrs__str(a, key, slice__of(value));
+		attrs__add_str(a, key, slice__of(value));
 }
 
+/* Parsers set server.* where the protocol names the server; nobody else sets the rest. */
 static void span__network(struct attrs *a, const struct exchange *x)
 {
 	const struct connection *c = x->conn;
@@ -51,15 +52,13 @@ static void span__network(struct attrs *a, const struct exchange *x)
 
 	attrs__default_str(a, "server.address", x->inbound ? c->local_text : c->remote_text);
 	if (!attrs__find(a, "server.port"))
-		attrs__int(a, "server.port", server->port);
-	if (x->inbound)
-		attrs__default_str(a, "client.address", c->remote_text);
-	attrs__default_str(a, "network.local.address", c->local_text);
-	attrs__int(a, "network.local.port", c->local.port);
-	attrs__default_str(a, "network.peer.address", c->remote_text);
-	attrs__int(a, "network.peer.port", c->remote.port);
-	attrs__str(a, "network.transport", SLICE("tcp"));
-	attrs__str(a, "network.type", strchr(c->local_text, ':') ? SLICE("ipv6") : SLICE("ipv4"));
+		attrs__add_int(a, "server.port", server->port);
+	if (x->inbound && c->remote_text[0])
+		attrs__add_str(a, "client.address", slice__of(c->remote_text));
+	attrs__add_str(a, "network.local.address", slice__of(c->local_text));
+	attrs__add_int(a, "network.local.port", c->local.port);
+	attrs__add_str(a, "network.peer.address", slice__of(c->remote_text));
+	attrs__add_int(a, "network.peer.port", c->remote.port);
 }
 
 /* Why the span does not tell everything; the gravest reason. */
@@ -133,7 +132,7 @@ void node__emit(const struct link_node *n, int64_t wall_offset, span_fn *fn, voi
 	}
 	span__network(s.attrs, x);
 	span__status(&s, x);
-	attrs__str(s.attrs, "wirespan.link.evidence", slice__of(evidence__name(n->evidence)));
+	attrs__add_str(s.attrs, "wirespan.link.evidence", slice__of(evidence__name(n->evidence)));
 	attrs__default_str(s.attrs, "wirespan.incomplete", exchange__incomplete(x));
 	fn(ctx, &s);
 }

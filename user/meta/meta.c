@@ -13,7 +13,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "attach/golang.h"
+#include "meta/golang.h"
 #include "meta/service_name.h"
 #include "util/cursor.h"
 #include "util/table.h"

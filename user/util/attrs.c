@@ -159,14 +159,14 @@ static struct attr *attrs__entry(struct attrs *a, const char *key)
 	return at ? at : attrs__append(a, key);
 }
 
-void attrs__str(struct attrs *a, const char *key, struct slice value)
+/* at: the entry to fill, NULL for a new one. */
+static void attrs__set_str(struct attrs *a, struct attr *at, const char *key, struct slice value)
 {
 	/* Each ill-formed byte may become three; what is longer than the bound is cut anyway. */
 	size_t plain = ascii__prefix(value.p, value.n);
 	size_t room = plain == value.n ? value.n : value.n * 3;
 	if (room > ATTR_VALUE_MAX)
 		room = ATTR_VALUE_MAX;
-	struct attr *at = attrs__lookup(a, key);
 	if (!attrs__reserve_text(a, room)) {
 		/* An old value would be a lie. */
 		if (at)
@@ -178,15 +178,30 @@ void attrs__str(struct attrs *a, const char *key, struct slice value)
 		at = attrs__append(a, key);
 	if (!at)
 		return;
-	size_t n = 0;
-	if (plain == value.n && room == value.n && room)
-		memcpy(a->text + a->used, value.p, n = room); /* all ASCII, all fits */
-	else if (room)
-		n = utf8__copy(a->text + a->used, room, value);
+	size_t n = room ? utf8__copy(a->text + a->used, room, value) : 0;
 	at->type = ATTR_STR;
 	at->str.off = a->used;
 	at->str.len = (uint32_t)n;
 	a->used += (uint32_t)n;
+}
+
+void attrs__str(struct attrs *a, const char *key, struct slice value)
+{
+	attrs__set_str(a, attrs__lookup(a, key), key, value);
+}
+
+void attrs__add_str(struct attrs *a, const char *key, struct slice value)
+{
+	attrs__set_str(a, NULL, key, value);
+}
+
+void attrs__add_int(struct attrs *a, const char *key, int64_t value)
+{
+	struct attr *at = attrs__append(a, key);
+	if (!at)
+		return;
+	at->type = ATTR_INT;
+	at->i = value;
 }
 
 void attrs__int(struct attrs *a, const char *key, int64_t value)

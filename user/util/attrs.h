@@ -47,6 +47,9 @@ void attrs__str(struct attrs *a, const char *key, struct slice value);
 void attrs__int(struct attrs *a, const char *key, int64_t value);
 void attrs__bool(struct attrs *a, const char *key, bool value);
 void attrs__double(struct attrs *a, const char *key, double value);
+/* For a key that the list does not have yet: saves the look-up. */
+void attrs__add_str(struct attrs *a, const char *key, struct slice value);
+void attrs__add_int(struct attrs *a, const char *key, int64_t value);
 /* Every entry of `from` set in `a`. */
 void attrs__merge(struct attrs *a, const struct attrs *from);
 

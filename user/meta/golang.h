@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* golang.h - is this program made by Go, and where does its runtime keep a goroutine's id? */
-#ifndef ATTACH_GOLANG_H
-#define ATTACH_GOLANG_H
+#ifndef META_GOLANG_H
+#define META_GOLANG_H
 
 /*
  * Offset of goid in runtime.g for the program at `path` (also /proc/PID/exe; stripped ones too).

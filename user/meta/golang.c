@@ -6,7 +6,7 @@
  * flags; from 1.18 on (flag 2) the version follows at 32 as length (varint) and text, before that
  * there is a pointer to a string at 16. Contract: golang.h.
  */
-#include "attach/golang.h"
+#include "meta/golang.h"
 
 #include <elf.h>
 #include <errno.h>
