@@ -37,6 +37,7 @@ PATHS = {
 DATABASES = {"redis": "inventory->redis", "postgres": "payment->postgres"}
 EDGES = ["nginx->frontend", "frontend->order", "order->inventory", "inventory->redis",
          "order->payment", "payment->postgres", "order->mail"]
+PREPARE = " prepare"
 VERDICTS = ["right", "wrong", "unknown", "missing"]
 
 Span = collections.namedtuple("Span", "trace id parent service kind name order edge")
@@ -93,12 +94,19 @@ def edge_of(attributes, service, kind):
     return edge if end == service else None
 
 
+def is_prepare(span_name):
+    """A driver's own round trip before a statement: as many as it likes, each with the right parent."""
+    return span_name.startswith("PREPARE")
+
+
 def read_spans(lines):
     spans = {}
     for raw, resource in raw_spans(lines):
         attributes, service, kind = plain(raw.get("attributes")), service_name(resource), span_kind(raw.get("kind"))
         span = Span(raw["traceId"], raw["spanId"], raw.get("parentSpanId") or "", service, kind,
                     raw.get("name", ""), order_id(attributes), edge_of(attributes, service, kind))
+        if span.edge and is_prepare(span.name):
+            span = span._replace(edge=span.edge + PREPARE)
         if spans.setdefault(span.id, span) != span:
             raise SystemExit(f"check: two different spans have the id {span.id}: {spans[span.id]} {span}")
     return spans
@@ -161,11 +169,14 @@ def check(spans, orders, out):
             fronts[span.order].append(span.trace)
     database_servers = {s.edge for s in spans.values() if s.kind == SERVER and s.edge in DATABASES.values()}
 
-    count = {edge: collections.Counter() for edge in EDGES}
+    count = collections.defaultdict(collections.Counter, {edge: collections.Counter() for edge in EDGES})
     faults, broken = [], []
     for order in orders:
         id, traces, whole = order["id"], set(), True
-        for edge, expected in order["calls"].items():
+        wanted = dict(order["calls"])
+        wanted |= {e: max(len(ends[e, id, CLIENT]), len(ends[e, id, SERVER]))
+                   for e in (database + PREPARE for database in DATABASES.values()) if ends[e, id, CLIENT] or ends[e, id, SERVER]}
+        for edge, expected in wanted.items():
             needed = edge not in DATABASES.values() or edge in database_servers
             calls = calls_of(spans, edge, id, ends[edge, id, CLIENT], ends[edge, id, SERVER], expected, needed)
             count[edge]["expected"] += expected
@@ -190,9 +201,9 @@ def check(spans, orders, out):
 def report(count, strays, faults, broken, orders, out):
     columns = ["expected"] + VERDICTS + ["extra"]
     total = sum(count.values(), collections.Counter())
-    print(f"{'edge':18}" + "".join(f"{c:>9}" for c in columns), file=out)
+    print(f"{'edge':26}" + "".join(f"{c:>9}" for c in columns), file=out)
     for edge, row in list(count.items()) + [("all", total)]:
-        print(f"{edge:18}" + "".join(f"{row[c]:9}" for c in columns), file=out)
+        print(f"{edge:26}" + "".join(f"{row[c]:9}" for c in columns), file=out)
     special = collections.Counter(o["fate"] for o in orders)
     special = special["lost"] + special["slow"]
     share = 100 * total["right"] / total["expected"] if total["expected"] else 0
