@@ -46,6 +46,7 @@ struct agent {
 	struct view *view;
 	struct command command;
 	int epoll_fd, timer_fd, signal_fd;
+	double cpu_us_at_start;
 	uint64_t newest;      /* time of the newest event */
 	uint64_t ticked;      /* when ticks were last given */
 	int64_t wall_offset;
@@ -353,6 +354,7 @@ static void agent__ledger(struct agent *a, struct ledger *l)
 		.exchange = exchanges__counters(a->exchanges),
 		.link = linker__counters(a->linker),
 		.export = a->export ? export__counters(a->export) : NULL,
+		.cpu_us_at_start = a->cpu_us_at_start,
 		.map_bytes = a->attach ? attach__map_bytes(a->attach) : 0,
 	};
 	if (a->attach)
@@ -385,7 +387,7 @@ static void agent__finish(struct agent *a)
 	ledger__truth(&l, &truth);
 	if (a->view)
 		view__finish(a->view, &truth);
-	if (!a->cfg->replay)
+	if (!a->cfg->replay && !a->cfg->summary)
 		ledger__log(&l);
 	fflush(stdout);
 }
@@ -428,6 +430,7 @@ static int agent__live(struct agent *a, char *err, size_t size)
 
 	if (r)
 		return r;
+	a->cpu_us_at_start = ledger__cpu_us();
 	fprintf(stderr, "wirespan: ready\n");
 	command__start(&a->command);
 	agent__loop(a);

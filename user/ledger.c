@@ -31,7 +31,7 @@ static uint64_t rss_bytes(void)
 	return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static double cpu_us(void)
+double ledger__cpu_us(void)
 {
 	struct rusage r;
 
@@ -49,7 +49,7 @@ void ledger__truth(const struct ledger *l, struct view_truth *t)
 		.truncated = x->cut,
 		.unlinked = l->link->by_evidence[EV_UNKNOWN],
 		.spans = l->link->spans,
-		.agent_us_per_exchange = x->ended ? cpu_us() / (double)x->ended : 0,
+		.agent_us_per_exchange = x->ended ? (ledger__cpu_us() - l->cpu_us_at_start) / (double)x->ended : 0,
 		.rss_bytes = rss_bytes(),
 		.map_bytes = l->map_bytes,
 	};

@@ -17,7 +17,11 @@ struct ledger {
 	const struct link_counters *link;
 	const struct export_counters *export; /* NULL: no exporter */
 	uint64_t map_bytes;
+	double cpu_us_at_start; /* spent before the first event: loading, attaching */
 };
+
+/* CPU time of this process so far, us. */
+double ledger__cpu_us(void);
 
 void ledger__truth(const struct ledger *l, struct view_truth *t);
 /* On stderr: one line for the records, one for the exchanges, one for the spans; a warning where they do not add up. */

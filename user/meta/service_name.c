@@ -42,6 +42,19 @@ static struct slice base_of(struct slice path)
 	return path;
 }
 
+/* The name a process goes by: "nginx: worker process" -> nginx, "redis-server *:6379" -> redis-server, "-bash" -> bash. */
+static struct slice title_of(struct slice arg0)
+{
+	size_t n = slice__find(arg0, ' ');
+
+	arg0 = slice__sub(arg0, 0, n);
+	if (arg0.n && arg0.p[0] == '-')
+		arg0 = slice__sub(arg0, 1, arg0.n);
+	if (arg0.n && arg0.p[arg0.n - 1] == ':')
+		arg0.n--;
+	return base_of(arg0);
+}
+
 /* "order.py" -> "order", "shop-1.2.jar" -> "shop-1.2"; for a dotted class or module its last part. */
 static struct slice without_suffix(struct slice s)
 {
@@ -134,9 +147,11 @@ void service_name__of(struct slice cmdline, struct slice exe, char *name, size_t
 			break;
 		n++;
 	}
-	if (!out.n && n)
-		out = base_of(args[0]);
 	in = interpreter_of(out);
+	/* A program of many names is called by the one it was started under. */
+	if (!in && n && title_of(args[0]).n)
+		out = title_of(args[0]);
+	in = in ? in : interpreter_of(out);
 	at = in ? script_at(in, args, n) : 0;
 	if (at)
 		out = program_of(args, n, at);

@@ -117,8 +117,8 @@ static bool missing_calls(struct summary *s, struct store *st, const struct vtra
 
 		if (strcmp(c->root, operation) || c->traces < 2 || c->traces <= USUAL * all || vtrace__calls(t, c->callee))
 			continue;
-		n += (size_t)snprintf(text + n, size - n, "%s%s was not called (called in %u of %u like it)",
-				      n ? "; " : "", c->callee, c->traces, all);
+		n += (size_t)snprintf(text + n, size - n, "%s%s was not called (called in %u of %u %s)",
+				      n ? "; " : "", c->callee, c->traces, all, operation);
 	}
 	return n;
 }
@@ -182,10 +182,10 @@ static struct vtrace *find__slowest(struct store *st)
 static void print__truth(const struct view_options *o, const struct view_truth *t)
 {
 	fprintf(o->out,
-		"capture: %llu exchanges seen, %llu touched by loss, %llu truncated, %llu of %llu spans with unknown parent; "
-		"records %llu made = %llu seen + %llu lost; agent %.1f us CPU an exchange, %.0f MiB resident, %.0f MiB in the kernel\n",
+		"capture: %llu exchanges, %llu lost, %llu truncated, %llu unlinked; records %llu made = %llu seen + %llu lost; "
+		"agent %.1f us CPU an exchange, %.0f MiB + %.0f MiB in the kernel\n",
 		(unsigned long long)t->exchanges, (unsigned long long)t->lost, (unsigned long long)t->truncated,
-		(unsigned long long)t->unlinked, (unsigned long long)t->spans, (unsigned long long)t->records_made,
+		(unsigned long long)t->unlinked, (unsigned long long)t->records_made,
 		(unsigned long long)t->records_seen, (unsigned long long)t->records_lost, t->agent_us_per_exchange,
 		(double)t->rss_bytes / 1048576, (double)t->map_bytes / 1048576);
 }

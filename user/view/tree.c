@@ -149,7 +149,7 @@ static void print__title(const struct view_options *o, const struct vtrace *t, c
 		snprintf(told, sizeof(told), "answered %s", root->code);
 	snprintf(title, sizeof(title), "%s%s%s  %s", label, label[0] ? "  " : "", root->operation, told);
 	fputs(colour__on(o, COLOUR_BOLD), o->out);
-	print__field(o->out, title, SERVICE_COLUMNS + OPERATION_COLUMNS + bar - 12);
+	print__field(o->out, title, bar + 29);
 	fprintf(o->out, "%12.1f ms  trace ", ms_of(length));
 	for (int i = 0; i < 16; i++)
 		fprintf(o->out, "%02x", t->id[i]);
