@@ -12,15 +12,15 @@
 #include <stdlib.h>
 
 #include "link/context.h"
+#include "link/rule_connection.h"
 #include "meta/meta.h"
 
 #define WAITING_MAX 32768
-#define TWIN_NS (10ull * 1000000000) /* a server's end waits for the client's, and the other way round */
 
 struct linker {
 	struct contexts contexts;
-	struct table clients, servers; /* nodes by exchange key, waiting for the other end */
-	struct list waiting, twins;
+	struct twins twins;
+	struct list waiting; /* by the time they ended */
 	span_fn *fn;
 	void *ctx;
 	int64_t wall_offset;
@@ -37,7 +37,7 @@ struct linker *linker__new(span_fn *fn, void *ctx)
 		abort();
 	contexts__init(&l->contexts);
 	list__init(&l->waiting);
-	list__init(&l->twins);
+	twins__init(&l->twins);
 	l->fn = fn;
 	l->ctx = ctx;
 	return l;
@@ -46,33 +46,6 @@ struct linker *linker__new(span_fn *fn, void *ctx)
 void linker__set_clock(struct linker *l, int64_t wall_offset_ns)
 {
 	l->wall_offset = wall_offset_ns;
-}
-
-struct link_node *node__ref(struct link_node *n)
-{
-	n->refs++;
-	return n;
-}
-
-static void exchange__free(struct exchange *x)
-{
-	if (!x)
-		return;
-	connection__unref(x->conn);
-	attrs__free(&x->attrs);
-	free(x->error_message);
-	free(x->tracestate);
-	free(x);
-}
-
-void node__unref(struct link_node *n)
-{
-	if (!n || --n->refs)
-		return;
-	node__unref(n->parent);
-	exchange__free(n->x);
-	free((char *)n->tracestate);
-	free(n);
 }
 
 static struct link_node *node__of(struct exchange *x)
@@ -242,27 +215,6 @@ static void node__wake(struct linker *l, struct link_node *n)
 	}
 }
 
-static bool same_span(const struct trace_context *a, const struct trace_context *b)
-{
-	return a->valid && b->valid && a->has_span && b->has_span && !memcmp(a->span_id, b->span_id, 8);
-}
-
-/* Trace context on the wire. It loses only to a parent that got the very same header and passed it on. */
-static bool node__take_header(struct linker *l, struct link_node *n)
-{
-	const struct trace_context *t = &n->x->trace;
-	struct link_node *p = n->parent;
-
-	if (!t->valid)
-		return false;
-	if (p && (n->x->inbound || same_span(t, &p->trace)))
-		return false;
-	if (p && memcmp(p->trace_id, t->trace_id, 16))
-		l->counters.conflicts++;
-	n->evidence = EV_HEADER;
-	return true;
-}
-
 /* Nothing that is traced can have caused it: a request from outside, or a call of a program that serves nobody. */
 static bool node__is_root(const struct link_node *n)
 {
@@ -274,7 +226,7 @@ static bool node__is_root(const struct link_node *n)
 static void node__set_ids(struct linker *l, struct link_node *n)
 {
 	struct exchange *x = n->x;
-	bool header = node__take_header(l, n);
+	bool header = header__takes(n, &l->counters.conflicts);
 
 	n->trace = x->trace;
 	node__span_id(&x->key, x->inbound, n->span_id);
@@ -351,49 +303,6 @@ static void node__try(struct linker *l, struct link_node *n)
 		node__decide(l, n);
 }
 
-/* The client's end waits in `clients` until the server's end asks for it, or time is up. */
-static void node__meet_server(struct linker *l, struct link_node *n)
-{
-	uint64_t key = exchange_key__hash(&n->x->key);
-	struct link_node *server = table__remove(&l->servers, key), *old;
-
-	if (server) {
-		server->parent = node__ref(n);
-		server->evidence = EV_CONNECTION;
-		server->twin_wanted = false;
-		node__try(l, server);
-		return;
-	}
-	n->twin_key = key;
-	old = table__set(&l->clients, key, node__ref(n));
-	if (old) {
-		list__remove(&old->twin);
-		node__unref(old);
-	}
-	list__append(&l->twins, &n->twin);
-}
-
-static void node__meet_client(struct linker *l, struct link_node *n)
-{
-	uint64_t key = exchange_key__hash(&n->x->key);
-	struct link_node *client = table__remove(&l->clients, key), *old;
-
-	if (client) {
-		list__remove(&client->twin);
-		n->parent = client; /* the table's count */
-		n->evidence = EV_CONNECTION;
-		return;
-	}
-	n->twin_wanted = true;
-	n->twin_key = key;
-	old = table__set(&l->servers, key, n);
-	if (old) {
-		old->twin_wanted = false;
-		old->twin_missing = true;
-		node__try(l, old);
-	}
-}
-
 /* Its contexts are free for the next request. */
 static void node__leave_contexts(struct linker *l, struct link_node *n)
 {
@@ -420,9 +329,7 @@ static void linker__evict(struct linker *l)
 
 	l->counters.evicted++;
 	node__stop_waiting(n);
-	if (n->twin_wanted)
-		table__remove(&l->servers, n->twin_key);
-	n->twin_wanted = false;
+	twins__give_up(&l->twins, n);
 	n->twin_missing = true;
 	n->x->flags |= XCHG_TIMEOUT;
 	node__unref(n->parent);
@@ -433,6 +340,7 @@ static void linker__evict(struct linker *l)
 void linker__ended(struct linker *l, struct exchange *x)
 {
 	struct link_node *n = node__of(x);
+	struct link_node *other = NULL;
 	bool twin = x->conn->had_peer && !(x->flags & (XCHG_NO_REQUEST_BYTES | XCHG_SILENT));
 
 	n->state = NODE_WAITING;
@@ -443,29 +351,21 @@ void linker__ended(struct linker *l, struct exchange *x)
 		linker__evict(l);
 	node__ref(n);
 	node__wake(l, n); /* they judge n while its exchange is at hand, and wait on */
-	if (twin && x->inbound)
-		node__meet_client(l, n);
-	else if (twin)
-		node__meet_server(l, n);
+	if (twin)
+		other = x->inbound ? twins__server_ended(&l->twins, n) : twins__client_ended(&l->twins, n);
+	if (other)
+		node__try(l, other);
 	if (n->state == NODE_WAITING && !n->waits_for)
 		node__try(l, n);
 	node__unref(n);
 }
 
-/* Ends that were never met: their other end was lost, or is not understood. */
-static void linker__expire_twins(struct linker *l, uint64_t now)
+/* Server's ends whose client's end was lost, or is not understood. */
+static void linker__expire(struct linker *l, uint64_t now)
 {
 	struct list *w, *after;
 
-	while (!list__empty(&l->twins)) {
-		struct link_node *n = LIST_ENTRY(l->twins.next, struct link_node, twin);
-
-		if (n->ended_at + TWIN_NS > now)
-			break;
-		list__remove(&n->twin);
-		table__remove(&l->clients, n->twin_key);
-		node__unref(n);
-	}
+	twins__expire(&l->twins, now);
 	for (w = l->waiting.next; w != &l->waiting; w = after) {
 		struct link_node *n = LIST_ENTRY(w, struct link_node, waiting);
 
@@ -474,9 +374,7 @@ static void linker__expire_twins(struct linker *l, uint64_t now)
 			break;
 		if (!n->twin_wanted)
 			continue;
-		table__remove(&l->servers, n->twin_key);
-		n->twin_wanted = false;
-		n->twin_missing = true;
+		twins__give_up(&l->twins, n);
 		node__try(l, n);
 		after = l->waiting.next; /* others may have been decided with it */
 	}
@@ -484,13 +382,13 @@ static void linker__expire_twins(struct linker *l, uint64_t now)
 
 void linker__tick(struct linker *l, uint64_t now)
 {
-	linker__expire_twins(l, now);
+	linker__expire(l, now);
 	contexts__tick(&l->contexts, now);
 }
 
 void linker__finish(struct linker *l)
 {
-	linker__expire_twins(l, UINT64_MAX - TWIN_NS);
+	linker__expire(l, UINT64_MAX - TWIN_NS);
 	while (!list__empty(&l->waiting))
 		linker__evict(l);
 }
@@ -501,8 +399,7 @@ void linker__free(struct linker *l)
 		return;
 	linker__finish(l);
 	contexts__free(&l->contexts);
-	table__free(&l->clients);
-	table__free(&l->servers);
+	twins__free(&l->twins);
 	free(l);
 }
 

@@ -38,7 +38,7 @@ struct link_node {
 	uint64_t twin_key;
 	uint64_t ended_at;
 	struct list waiting;	      /* linker.waiting, by the time they ended */
-	struct list twin;	      /* linker.twins: client's ends that no server's end has asked for */
+	struct list twin;	      /* twins.unmatched: client's ends that no server's end has asked for */
 	struct link_node *waiters, *next_waiter; /* nodes that wait for this one to go on */
 	struct link_node *waits_for;
 
@@ -50,6 +50,10 @@ struct link_node {
 
 struct link_node *node__ref(struct link_node *n);
 void node__unref(struct link_node *n);
+void exchange__free(struct exchange *x);
+
+/* Is trace context on the wire n's parent? Sets its evidence; counts where it contradicts n->parent (rule_header.c). */
+bool header__takes(struct link_node *n, uint64_t *conflicts);
 
 /* Ids from the exchange's key: the same at both ends of the connection. */
 void node__span_id(const struct exchange_key *key, bool inbound, uint8_t id[8]);

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "link/rule_connection.h"
+
+void twins__init(struct twins *t)
+{
+	*t = (struct twins){0};
+	list__init(&t->unmatched);
+}
+
+void twins__free(struct twins *t)
+{
+	table__free(&t->clients);
+	table__free(&t->servers);
+}
+
+static void client__forget(struct link_node *n)
+{
+	list__remove(&n->twin);
+	node__unref(n);
+}
+
+struct link_node *twins__client_ended(struct twins *t, struct link_node *n)
+{
+	uint64_t key = exchange_key__hash(&n->x->key);
+	struct link_node *server = table__remove(&t->servers, key), *old;
+
+	if (server) {
+		server->parent = node__ref(n);
+		server->evidence = EV_CONNECTION;
+		server->twin_wanted = false;
+		return server;
+	}
+	n->twin_key = key;
+	old = table__set(&t->clients, key, node__ref(n));
+	if (old)
+		client__forget(old);
+	list__append(&t->unmatched, &n->twin);
+	return NULL;
+}
+
+struct link_node *twins__server_ended(struct twins *t, struct link_node *n)
+{
+	uint64_t key = exchange_key__hash(&n->x->key);
+	struct link_node *client = table__remove(&t->clients, key), *old;
+
+	if (client) {
+		list__remove(&client->twin);
+		n->parent = client; /* with the table's count */
+		n->evidence = EV_CONNECTION;
+		return NULL;
+	}
+	n->twin_wanted = true;
+	n->twin_key = key;
+	old = table__set(&t->servers, key, n);
+	if (old) {
+		old->twin_wanted = false;
+		old->twin_missing = true;
+	}
+	return old;
+}
+
+void twins__give_up(struct twins *t, struct link_node *n)
+{
+	if (!n->twin_wanted)
+		return;
+	table__remove(&t->servers, n->twin_key);
+	n->twin_wanted = false;
+	n->twin_missing = true;
+}
+
+void twins__expire(struct twins *t, uint64_t now)
+{
+	while (!list__empty(&t->unmatched)) {
+		struct link_node *n = LIST_ENTRY(t->unmatched.next, struct link_node, twin);
+
+		if (n->ended_at + TWIN_NS > now)
+			break;
+		table__remove(&t->clients, n->twin_key);
+		client__forget(n);
+	}
+}
