@@ -33,7 +33,7 @@
 #define META_TEXT_MAX 8192
 
 struct agent {
-	const struct agent_config *cfg;
+	struct agent_config cfg; /* ours: the command's pid is added to its selection, which attach refers to */
 	struct attach *attach;
 	struct capture *capture;
 	struct recording *recording;
@@ -70,7 +70,7 @@ static void agent__span(void *ctx, const struct span *s)
 
 	if (a->export)
 		export__span(a->export, s);
-	if (a->cfg->outputs & OUTPUT_JSON)
+	if (a->cfg.outputs & OUTPUT_JSON)
 		otlp_json__line(stdout, s);
 	if (a->view)
 		view__span(a->view, s);
@@ -116,7 +116,7 @@ static void agent__process_event(struct agent *a, const struct ws_rec_proc *r, s
 {
 	const struct ws_process selected = {.selected = 1};
 
-	if (a->cfg->replay)
+	if (a->cfg.replay)
 		return; /* the recording tells by META records */
 	if (r->what == WS_PROC_EXIT)
 		meta__forget(a->meta, r->tgid);
@@ -176,7 +176,7 @@ static void agent__event(void *ctx, const struct event *e)
 		agent__record_polls(a, e->conn->actor.tgid);
 	if (a->recording && e->type < WS_REC_KERNEL_MAX)
 		recording__event(a->recording, e);
-	if (a->cfg->replay && a->newest > a->ticked + TICK_NS)
+	if (a->cfg.replay && a->newest > a->ticked + TICK_NS)
 		agent__tick(a, a->newest);
 }
 
@@ -281,30 +281,39 @@ static void agent__loop(struct agent *a)
 	}
 }
 
+/* The command waits; its pid is selected. */
+static int agent__open_command(struct agent *a, char *err, size_t size)
+{
+	struct selection *sel = &a->cfg.selection;
+	int r;
+
+	if (!a->cfg.command)
+		return 0;
+	if (sel->n_pids == SELECT_MAX) {
+		snprintf(err, size, "more than %d pids", SELECT_MAX - 1);
+		return -EINVAL;
+	}
+	r = command__prepare(&a->command, a->cfg.command);
+	if (r)
+		snprintf(err, size, "can't fork: %s", strerror(-r));
+	else
+		sel->pids[sel->n_pids++] = (uint32_t)a->command.pid;
+	return r;
+}
+
 static int agent__open_live(struct agent *a, char *err, size_t size)
 {
-	struct agent_config cfg = *a->cfg;
+	int r = agent__open_command(a, err, size);
 
-	if (cfg.command) {
-		int r = command__prepare(&a->command, cfg.command);
-
-		if (r) {
-			snprintf(err, size, "can't fork: %s", strerror(-r));
-			return r;
-		}
-		if (cfg.selection.n_pids == SELECT_MAX) {
-			snprintf(err, size, "more than %d pids", SELECT_MAX - 1);
-			return -EINVAL;
-		}
-		cfg.selection.pids[cfg.selection.n_pids++] = (uint32_t)a->command.pid;
-	}
-	if (cfg.recording) {
-		a->recording = recording__new(cfg.recording, err, size);
+	if (r)
+		return r;
+	if (a->cfg.recording) {
+		a->recording = recording__new(a->cfg.recording, err, size);
 		if (!a->recording)
 			return -EIO;
-		log__warn("%s will hold captured payload, unredacted; it is readable by its owner only", cfg.recording);
+		log__warn("%s will hold captured payload, unredacted; it is readable by its owner only", a->cfg.recording);
 	}
-	a->attach = attach__new(&cfg.selection, &cfg.attach, err, size);
+	a->attach = attach__new(&a->cfg.selection, &a->cfg.attach, err, size);
 	if (!a->attach)
 		return -EPERM;
 	a->capture = capture__live(attach__ring_fd(a->attach), agent__event, a, err, size);
@@ -319,14 +328,14 @@ static int agent__open_outputs(struct agent *a, char *err, size_t size)
 	const struct view_options view = {
 		.out = stdout,
 		.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
-		.live = !a->cfg->summary,
-		.summary = a->cfg->summary,
+		.live = !a->cfg.summary,
+		.summary = a->cfg.summary,
 	};
 	struct export_settings s;
 
-	if (a->cfg->outputs & OUTPUT_TREES)
+	if (a->cfg.outputs & OUTPUT_TREES)
 		a->view = view__new(&view);
-	if (!(a->cfg->outputs & OUTPUT_OTLP))
+	if (!(a->cfg.outputs & OUTPUT_OTLP))
 		return 0;
 	if (export_settings__from_env(&s, err, size))
 		return -EINVAL;
@@ -337,7 +346,7 @@ static int agent__open_outputs(struct agent *a, char *err, size_t size)
 
 static void agent__build(struct agent *a)
 {
-	a->meta = meta__new(!a->cfg->replay);
+	a->meta = meta__new(!a->cfg.replay);
 	a->linker = linker__new(agent__span, a);
 	a->exchanges = exchanges__new(a->linker);
 	a->decode = decode__new(a->exchanges);
@@ -368,7 +377,7 @@ static void agent__finish(struct agent *a)
 	struct view_truth truth;
 	struct ledger l;
 
-	agent__tick(a, a->cfg->replay ? a->newest : clock_ns(CLOCK_MONOTONIC));
+	agent__tick(a, a->cfg.replay ? a->newest : clock_ns(CLOCK_MONOTONIC));
 	conns__finish(a->conns);
 	linker__finish(a->linker);
 	if (a->export && export__flush(a->export, 5000))
@@ -380,14 +389,14 @@ static void agent__finish(struct agent *a)
 		recording__counters(a->recording, a->newest, l.kernel);
 		r = recording__close(a->recording);
 		if (r) {
-			log__error("%s is incomplete: %s", a->cfg->recording, strerror(-r));
+			log__error("%s is incomplete: %s", a->cfg.recording, strerror(-r));
 			a->status = 1;
 		}
 	}
 	ledger__truth(&l, &truth);
 	if (a->view)
 		view__finish(a->view, &truth);
-	if (!a->cfg->replay && !a->cfg->summary)
+	if (!a->cfg.replay && !a->cfg.summary)
 		ledger__log(&l);
 	fflush(stdout);
 }
@@ -413,14 +422,14 @@ static int agent__replay(struct agent *a, char *err, size_t size)
 {
 	int n;
 
-	a->capture = capture__file(a->cfg->replay, agent__event, a, err, size);
+	a->capture = capture__file(a->cfg.replay, agent__event, a, err, size);
 	if (!a->capture)
 		return -EIO;
 	while ((n = capture__read(a->capture)) > 0)
 		if (a->export)
 			export__tick(a->export, clock_ns(CLOCK_MONOTONIC) / 1000000);
 	if (n < 0)
-		snprintf(err, size, "%s: %s", a->cfg->replay, strerror(-n));
+		snprintf(err, size, "%s: %s", a->cfg.replay, strerror(-n));
 	return n;
 }
 
@@ -439,7 +448,7 @@ static int agent__live(struct agent *a, char *err, size_t size)
 
 int agent__run(const struct agent_config *cfg)
 {
-	struct agent a = {.cfg = cfg, .epoll_fd = -1, .timer_fd = -1, .signal_fd = -1};
+	struct agent a = {.cfg = *cfg, .epoll_fd = -1, .timer_fd = -1, .signal_fd = -1};
 	char err[512] = "";
 	int r = agent__open_fds(&a);
 

@@ -13,7 +13,8 @@
 #include "util/list.h"
 #include "util/text.h"
 
-#define PIPELINE_MAX 4096
+#define PIPELINE_MAX 4096 /* open on one connection */
+#define OPEN_MAX 65536	  /* open on all of them */
 #define ORPHAN_NS (200ull * 1000000)
 #define GIVE_UP_NS (600ull * 1000000000)
 
@@ -143,6 +144,21 @@ static void exchange__take(struct exchange *x, const struct message *m)
 	}
 }
 
+static void queue__give_up(struct exchanges *xs, struct exchange_queue *q, unsigned flags)
+{
+	if (q->orphan) {
+		exchange__end(xs, q->orphan);
+		q->orphan = NULL;
+	}
+	while (q->head) {
+		if (!(q->head->flags & RESPONSE_DONE))
+			q->head->flags |= (q->head->flags & RESPONSE_BEGUN) ? XCHG_CUT : XCHG_NO_RESPONSE;
+		q->head->flags |= flags;
+		queue__pop(xs, q);
+	}
+	list__remove(&q->busy);
+}
+
 static struct exchange *queue__push(struct exchanges *xs, struct exchange_queue *q, const struct message *m)
 {
 	struct exchange *x = q->orphan;
@@ -180,6 +196,8 @@ static void exchanges__request(struct exchanges *xs, struct exchange_queue *q, c
 			q->head->flags |= XCHG_NO_RESPONSE;
 			queue__pop(xs, q);
 		}
+		if (xs->counters.open >= OPEN_MAX)
+			queue__give_up(xs, LIST_ENTRY(xs->busy.next, struct exchange_queue, busy), XCHG_TIMEOUT);
 		x = queue__push(xs, q, m);
 	}
 	if (!x || (!fresh && (x->flags & REQUEST_DONE)))
@@ -286,21 +304,6 @@ void exchanges__lost(struct exchanges *xs, struct connection *conn, enum ws_dir 
 void exchanges__connecting(struct exchanges *xs, struct connection *conn)
 {
 	linker__connect(xs->linker, conn);
-}
-
-static void queue__give_up(struct exchanges *xs, struct exchange_queue *q, unsigned flags)
-{
-	if (q->orphan) {
-		exchange__end(xs, q->orphan);
-		q->orphan = NULL;
-	}
-	while (q->head) {
-		if (!(q->head->flags & RESPONSE_DONE))
-			q->head->flags |= (q->head->flags & RESPONSE_BEGUN) ? XCHG_CUT : XCHG_NO_RESPONSE;
-		q->head->flags |= flags;
-		queue__pop(xs, q);
-	}
-	list__remove(&q->busy);
 }
 
 void exchanges__closed(struct exchanges *xs, struct connection *conn, uint64_t time_ns)
