@@ -226,9 +226,9 @@ static void unasked(void **state)
 	SERVER, PUT('C', "NOTIFY\0"), PUT('A', "\0\0\0\1c\0\0"), READY;
 	SERVER, PUT('E', "SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0");
 	CHECK("request LISTEN c" PG " db.query.text=\"LISTEN c\" db.query.summary=\"LISTEN c\" db.operation.name=\"LISTEN\""
-	      " db.collection.name=\"c\" n=14\nresponse n=46\npush NOTIFICATION" PG " n=18\n"
+	      " n=14\nresponse n=46\npush NOTIFICATION" PG " n=18\n"
 	      "request NOTIFY c" PG " db.query.text=\"NOTIFY c\" db.query.summary=\"NOTIFY c\" db.operation.name=\"NOTIFY\""
-	      " db.collection.name=\"c\" n=14\npush NOTIFICATION" PG " n=12\nresponse n=18\n"
+	      " n=14\npush NOTIFICATION" PG " n=12\nresponse n=18\n"
 	      "push db.response.status_code=\"57P01\" n=73 error=57P01 \"terminating connection due to administrator command\"\n");
 }
 

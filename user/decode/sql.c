@@ -223,6 +223,7 @@ enum keyword_flag {
 	K_SKIP = 1 << 12,     /* may stand before a target, or between CREATE and the kind */
 	K_ENDS_FROM = 1 << 13,
 	K_PREFIX = 1 << 14,   /* an operation may follow: EXPLAIN ANALYZE, ... AS */
+	K_OTHER = 1 << 15,    /* operation or kind of object: the target is no table */
 };
 
 enum keyword_id { W_OTHER, W_FROM, W_JOIN, W_INTO, W_USING, W_WITH, W_BOOL, W_DISTINCT, W_STDIN, W_RECURSIVE, W_COPY, W_MATERIALIZED };
@@ -239,49 +240,49 @@ struct keyword {
 #define LETTER(c) [(c) - 'A']
 
 static const struct keyword keywords[26][12] = {
-	LETTER('A') = {KW("AS", K_PREFIX), KW("ALTER", K_OP | K_MAKES), KW("ANALYZE", K_OP | K_NAME | K_LIST | K_PREFIX),
+	LETTER('A') = {KW("AS", K_PREFIX), KW("ALTER", K_OP | K_MAKES), KW("ANALYZE", K_OP | K_NAME | K_LIST | K_PREFIX | K_SKIP),
 		       KW("ABORT", K_OP | K_TRANSACTION)},
 	LETTER('B') = {KW("BEGIN", K_OP | K_TRANSACTION)},
 	LETTER('C') = {KW("COMMIT", K_OP | K_TRANSACTION), KW("CREATE", K_OP | K_MAKES),
-		       KW_ID("COPY", W_COPY, K_OP | K_NAME), KW("CALL", K_OP | K_NAME), KW("CLOSE", K_OP | K_OPAQUE),
+		       KW_ID("COPY", W_COPY, K_OP | K_NAME), KW("CALL", K_OP | K_NAME | K_OTHER), KW("CLOSE", K_OP | K_OPAQUE),
 		       KW("COMMENT", K_OP | K_OPAQUE), KW("CHECKPOINT", K_OP | K_OPAQUE), KW("CLUSTER", K_OP | K_NAME),
 		       KW("CONCURRENTLY", K_SKIP)},
 	LETTER('D') = {KW("DELETE", K_OP | K_NESTED | K_FROM | K_USING), KW_ID("DISTINCT", W_DISTINCT, 0),
-		       KW("DROP", K_OP | K_MAKES | K_LIST), KW("DEALLOCATE", K_OP | K_NAME), KW("DECLARE", K_OP),
-		       KW("DISCARD", K_OP | K_OPAQUE), KW("DO", K_OP | K_OPAQUE), KW("DATABASE", K_OBJECT),
-		       KW("DOMAIN", K_OBJECT)},
-	LETTER('E') = {KW("END", K_OP | K_TRANSACTION), KW("EXECUTE", K_OP | K_NAME), KW("EXPLAIN", K_OP | K_PREFIX),
-		       KW("EXISTS", K_SKIP), KW("EXTENSION", K_OBJECT), KW("EXCEPT", K_ENDS_FROM)},
+		       KW("DROP", K_OP | K_MAKES | K_LIST), KW("DEALLOCATE", K_OP | K_NAME | K_OTHER), KW("DECLARE", K_OP),
+		       KW("DISCARD", K_OP | K_OPAQUE), KW("DO", K_OP | K_OPAQUE), KW("DATABASE", K_OBJECT | K_OTHER),
+		       KW("DOMAIN", K_OBJECT | K_OTHER)},
+	LETTER('E') = {KW("END", K_OP | K_TRANSACTION), KW("EXECUTE", K_OP | K_NAME | K_OTHER), KW("EXPLAIN", K_OP | K_PREFIX),
+		       KW("EXISTS", K_SKIP), KW("EXTENSION", K_OBJECT | K_OTHER), KW("EXCEPT", K_ENDS_FROM)},
 	LETTER('F') = {KW_ID("FROM", W_FROM, K_SKIP), KW_ID("FALSE", W_BOOL, 0), KW("FETCH", K_OP | K_OPAQUE | K_ENDS_FROM),
-		       KW("FOR", K_ENDS_FROM), KW("FUNCTION", K_OBJECT), KW("FOREIGN", K_SKIP), KW("FULL", K_SKIP),
+		       KW("FOR", K_ENDS_FROM), KW("FUNCTION", K_OBJECT | K_OTHER), KW("FOREIGN", K_SKIP), KW("FULL", K_SKIP),
 		       KW("FREEZE", K_SKIP)},
 	LETTER('G') = {KW("GROUP", K_ENDS_FROM), KW("GRANT", K_OP | K_OPAQUE), KW("GLOBAL", K_SKIP)},
 	LETTER('H') = {KW("HAVING", K_ENDS_FROM)},
 	LETTER('I') = {KW("INSERT", K_OP | K_NESTED | K_INTO), KW_ID("INTO", W_INTO, 0), KW("INTERSECT", K_ENDS_FROM),
-		       KW("IF", K_SKIP), KW("INDEX", K_OBJECT), KW("IMPORT", K_OP | K_OPAQUE)},
+		       KW("IF", K_SKIP), KW("INDEX", K_OBJECT | K_OTHER), KW("IMPORT", K_OP | K_OPAQUE)},
 	LETTER('J') = {KW_ID("JOIN", W_JOIN, 0)},
 	LETTER('L') = {KW("LIMIT", K_ENDS_FROM), KW("LATERAL", K_SKIP), KW("LOCK", K_OP | K_NAME | K_LIST),
-		       KW("LISTEN", K_OP | K_NAME), KW("LOAD", K_OP | K_OPAQUE), KW("LOCAL", K_SKIP)},
+		       KW("LISTEN", K_OP | K_NAME | K_OTHER), KW("LOAD", K_OP | K_OPAQUE), KW("LOCAL", K_SKIP)},
 	LETTER('M') = {KW("MERGE", K_OP | K_NESTED | K_INTO | K_USING), KW("MOVE", K_OP | K_OPAQUE),
 		       KW_ID("MATERIALIZED", W_MATERIALIZED, K_OBJECT)},
-	LETTER('N') = {KW("NOT", K_SKIP), KW("NOTIFY", K_OP | K_NAME)},
+	LETTER('N') = {KW("NOT", K_SKIP), KW("NOTIFY", K_OP | K_NAME | K_OTHER)},
 	LETTER('O') = {KW("ORDER", K_ENDS_FROM), KW("ONLY", K_SKIP), KW("OFFSET", K_ENDS_FROM), KW("OR", K_SKIP)},
-	LETTER('P') = {KW("PREPARE", K_OP | K_NAME | K_SKIP), KW("POLICY", K_OBJECT), KW("PROCEDURE", K_OBJECT),
-		       KW("PUBLICATION", K_OBJECT)},
+	LETTER('P') = {KW("PREPARE", K_OP | K_NAME | K_SKIP | K_OTHER), KW("POLICY", K_OBJECT | K_OTHER), KW("PROCEDURE", K_OBJECT | K_OTHER),
+		       KW("PUBLICATION", K_OBJECT | K_OTHER)},
 	LETTER('R') = {KW("RETURNING", K_ENDS_FROM), KW("ROLLBACK", K_OP | K_TRANSACTION),
 		       KW("RELEASE", K_OP | K_TRANSACTION), KW("RESET", K_OP | K_OPAQUE), KW("REVOKE", K_OP | K_OPAQUE),
 		       KW("REINDEX", K_OP | K_MAKES), KW("REFRESH", K_OP | K_MAKES), KW_ID("RECURSIVE", W_RECURSIVE, K_SKIP),
-		       KW("REPLACE", K_SKIP), KW("ROLE", K_OBJECT), KW("RULE", K_OBJECT), KW("REASSIGN", K_OP | K_OPAQUE)},
+		       KW("REPLACE", K_SKIP), KW("ROLE", K_OBJECT | K_OTHER), KW("RULE", K_OBJECT | K_OTHER), KW("REASSIGN", K_OP | K_OPAQUE)},
 	LETTER('S') = {KW("SELECT", K_OP | K_NESTED | K_ANYWHERE | K_FROM | K_INTO), KW("SET", K_OP | K_OPAQUE | K_ENDS_FROM),
 		       KW_ID("STDIN", W_STDIN, 0), KW("SHOW", K_OP | K_OPAQUE), KW("START", K_OP | K_TRANSACTION),
-		       KW("SAVEPOINT", K_OP | K_TRANSACTION), KW("SCHEMA", K_OBJECT), KW("SEQUENCE", K_OBJECT),
-		       KW("SERVER", K_OBJECT), KW("SUBSCRIPTION", K_OBJECT), KW("START_REPLICATION", K_OP | K_OPAQUE)},
+		       KW("SAVEPOINT", K_OP | K_TRANSACTION), KW("SCHEMA", K_OBJECT | K_OTHER), KW("SEQUENCE", K_OBJECT | K_OTHER),
+		       KW("SERVER", K_OBJECT | K_OTHER), KW("SUBSCRIPTION", K_OBJECT | K_OTHER), KW("START_REPLICATION", K_OP | K_OPAQUE)},
 	LETTER('T') = {KW("TABLE", K_OP | K_NAME | K_OBJECT | K_SKIP), KW_ID("TRUE", W_BOOL, 0),
 		       KW("TRUNCATE", K_OP | K_NAME | K_LIST), KW("TEMP", K_SKIP), KW("TEMPORARY", K_SKIP),
-		       KW("TYPE", K_OBJECT), KW("TRIGGER", K_OBJECT), KW("TABLESPACE", K_OBJECT)},
+		       KW("TYPE", K_OBJECT | K_OTHER), KW("TRIGGER", K_OBJECT | K_OTHER), KW("TABLESPACE", K_OBJECT | K_OTHER)},
 	LETTER('U') = {KW("UPDATE", K_OP | K_NESTED | K_NAME | K_FROM), KW_ID("USING", W_USING, 0),
-		       KW("UNION", K_ENDS_FROM), KW("UNLISTEN", K_OP | K_NAME), KW("UNLOGGED", K_SKIP),
-		       KW("UNIQUE", K_SKIP), KW("USER", K_OBJECT)},
+		       KW("UNION", K_ENDS_FROM), KW("UNLISTEN", K_OP | K_NAME | K_OTHER), KW("UNLOGGED", K_SKIP),
+		       KW("UNIQUE", K_SKIP), KW("USER", K_OBJECT | K_OTHER)},
 	LETTER('V') = {KW("VALUES", K_OP | K_ENDS_FROM), KW("VACUUM", K_OP | K_NAME | K_LIST), KW("VIEW", K_OBJECT),
 		       KW("VERBOSE", K_PREFIX | K_SKIP)},
 	LETTER('W') = {KW("WHERE", K_ENDS_FROM), KW_ID("WITH", W_WITH, K_ENDS_FROM), KW("WINDOW", K_ENDS_FROM)},
@@ -321,7 +322,7 @@ struct summary {
 	uint8_t level[LEVELS]; /* deeper ones share the last */
 	unsigned depth;
 	enum want want;
-	bool start, full, opaque, several, top, only_transaction, list;
+	bool start, full, opaque, several, top, only_transaction, list, other;
 	char before;			   /* previous token if it was punctuation */
 	const struct keyword *before_word; /* ... if it was a word */
 	bool copy;
@@ -379,6 +380,7 @@ static void summary__operation(struct summary *s, const struct keyword *k)
 		 (k->flags & K_USING ? L_MAY_USING : 0);
 	s->want = k->flags & K_NAME ? WANT_NAME : k->flags & K_MAKES ? WANT_OBJECT : WANT_NOTHING;
 	s->list = k->flags & K_LIST;
+	s->other = k->flags & K_OTHER;
 	s->opaque = k->flags & (K_OPAQUE | K_TRANSACTION);
 	s->copy = k->id == W_COPY;
 	s->start = false;
@@ -392,7 +394,7 @@ static void summary__target(struct summary *s, struct slice name)
 		if (slice__eq_nocase(s->cte[i], name))
 			return;
 	summary__append(s, name, false);
-	if (s->several || slice__eq((struct slice){q->collection, q->collection_n}, name))
+	if (s->other || s->several || slice__eq((struct slice){q->collection, q->collection_n}, name))
 		return;
 	if (q->collection_n || name.n > sizeof(q->collection)) {
 		q->collection_n = 0;
@@ -412,6 +414,7 @@ static bool summary__wanted(struct summary *s, struct lexer *l, struct token *t,
 		summary__append(s, (struct slice){k->s, k->n}, false);
 		if (s->depth == 0)
 			operation__append(s->q, k);
+		s->other = k->flags & K_OTHER;
 		/* CREATE MATERIALIZED VIEW: one more of these may follow. */
 		s->want = k->id == W_MATERIALIZED ? WANT_OBJECT : WANT_NAME;
 		return true;
@@ -584,12 +587,22 @@ static void text__append(struct sql *q, struct slice s)
 	q->text_n += (uint16_t)s.n;
 }
 
+/* A sign that belongs to the number behind it: x = -1, but not x -1. */
+static bool is_sign(const struct token *t, const struct lexer *l, char before)
+{
+	char c = lex__peek(l, 0);
+
+	return t->kind == T_PUNCT && (t->s.p[0] == '-' || t->s.p[0] == '+') && (class_of(c) & C_DIGIT || c == '.') && before &&
+	       before != ')' && before != ']';
+}
+
 void sql__read(struct sql *q, struct slice text, bool backslash)
 {
 	struct slice in = slice__sub(text, 0, SQL_INPUT_MAX);
 	struct lexer l = {in.p, in.p + in.n, backslash};
 	struct summary s = {.q = q, .start = true, .only_transaction = true, .before_word = &no_keyword};
 	bool space = false;
+	char before = '('; /* the token before, if it was punctuation */
 
 	q->flags = text.n > SQL_INPUT_MAX ? SQL_CUT : 0;
 	q->statements = 0;
@@ -605,6 +618,9 @@ void sql__read(struct sql *q, struct slice text, bool backslash)
 		if (space)
 			text__append(q, SLICE(" "));
 		space = false;
+		if (is_sign(&t, &l, before))
+			continue;
+		before = t.kind == T_PUNCT ? t.s.p[0] : 0;
 		text__append(q, t.kind == T_LITERAL ? SLICE("?") : t.s);
 	}
 	if (s.only_transaction && q->statements && q->summary_n)
