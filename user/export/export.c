@@ -55,6 +55,7 @@ struct export *export__new(const struct export_settings *s, int epoll_fd, char *
 	if (!e)
 		abort();
 	e->s = *s;
+	endpoint__show(s->endpoint, e->s.endpoint, sizeof(e->s.endpoint)); /* for messages */
 	e->s.headers = NULL;
 	e->s.certificate = e->s.client_certificate = e->s.client_key = NULL;
 	e->filling.protocol = s->protocol;

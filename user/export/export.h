@@ -20,7 +20,7 @@ struct export_settings {
 	enum otlp_protocol protocol;
 	char **headers; /* "Name: value", NULL-terminated */
 	char *certificate, *client_certificate, *client_key;
-	bool gzip;	/* default true */
+	bool gzip;	/* default false */
 	uint64_t timeout_ms;
 	uint64_t schedule_delay_ms, export_timeout_ms; /* OTEL_BSP_* */
 	uint32_t max_queue, max_batch;		       /* spans */
@@ -29,6 +29,8 @@ struct export_settings {
 /* From OTEL_EXPORTER_OTLP_[TRACES_]*, OTEL_BSP_*. 0, or -EINVAL and err quotes the variable and its value. */
 int export_settings__from_env(struct export_settings *s, char *err, size_t err_size);
 void export_settings__free(struct export_settings *s);
+/* The URL as messages may show it: without user, password and query. */
+void endpoint__show(const char *url, char *out, size_t size);
 
 struct export_counters {
 	uint64_t spans;		 /* given to export__span */

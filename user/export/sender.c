@@ -99,6 +99,7 @@ static int sender__check_files(const struct export_settings *o, char *err, size_
 struct sender *sender__new(const struct export_settings *o, int epoll_fd, void *ptr, char *err, size_t err_size)
 {
 	struct sender *s = calloc(1, sizeof(*s));
+	char shown[sizeof(o->endpoint)];
 
 	if (!s || !(s->response = malloc(RESPONSE_MAX)))
 		abort();
@@ -113,7 +114,8 @@ struct sender *sender__new(const struct export_settings *o, int epoll_fd, void *
 	if (!sender__check_files(o, err, err_size)) {
 		if (!sender__setup(s, o))
 			return s;
-		snprintf(err, err_size, "libcurl can't send to '%s': %s", o->endpoint, s->error);
+		endpoint__show(o->endpoint, shown, sizeof(shown));
+		snprintf(err, err_size, "libcurl can't send to '%s': %s", shown, s->error);
 	}
 	sender__free(s);
 	return NULL;

@@ -11,34 +11,58 @@
 #include "util/slice.h"
 
 #define HEADERS_MAX 64
+#define NUMBER_MAX 2147483647ull /* of milliseconds: 24 days */
+#define QUEUE_MAX 10000000
+#define BATCH_MAX 16384 /* spans of the largest size still fit into what pb__open can hold */
 
-static const char *env(const char *traces, const char *general)
+/* A variable that is set to something; value NULL: none of the two is. */
+struct variable {
+	const char *name, *value;
+};
+
+static struct variable env(const char *traces, const char *general)
 {
-	const char *v = traces ? getenv(traces) : NULL;
+	struct variable v = {traces, traces ? getenv(traces) : NULL};
 
-	if (!v || !*v)
-		v = general ? getenv(general) : NULL;
-	return v && *v ? v : NULL;
+	if (!v.value || !*v.value)
+		v = (struct variable){general, general ? getenv(general) : NULL};
+	if (v.value && !*v.value)
+		v.value = NULL;
+	return v;
+}
+
+void endpoint__show(const char *url, char *out, size_t size)
+{
+	const char *host = strstr(url, "://");
+	size_t scheme = host ? (size_t)(host + 3 - url) : 0, end = scheme + strcspn(url + scheme, "/?#");
+	size_t path = strcspn(url + end, "?#");
+	const char *at = memrchr(url + scheme, '@', end - scheme);
+
+	snprintf(out, size, "%.*s%s%.*s%s", (int)scheme, url, at ? "REDACTED@" : "",
+		 (int)(url + end + path - (at ? at + 1 : url + scheme)), at ? at + 1 : url + scheme,
+		 url[end + path] ? "?REDACTED" : "");
 }
 
 static int settings__endpoint(struct export_settings *s, char *err, size_t size)
 {
-	const char *exact = env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", NULL);
-	const char *base = env(NULL, "OTEL_EXPORTER_OTLP_ENDPOINT");
-	const char *url = exact ? exact : base ? base : "http://localhost:4318";
+	struct variable exact = env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", NULL);
+	struct variable base = env(NULL, "OTEL_EXPORTER_OTLP_ENDPOINT");
+	const char *url = exact.value ? exact.value : base.value ? base.value : "http://localhost:4318";
+	const char *name = exact.value ? exact.name : base.name;
+	char shown[sizeof(s->endpoint)];
 	size_t n = strlen(url);
 
+	endpoint__show(url, shown, sizeof(shown));
 	if (strncmp(url, "http://", 7) && strncmp(url, "https://", 8)) {
-		snprintf(err, size, "%s '%s' is no http:// or https:// URL",
-			 exact ? "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" : "OTEL_EXPORTER_OTLP_ENDPOINT", url);
+		snprintf(err, size, "%s '%s' is no http:// or https:// URL", name, shown);
 		return -EINVAL;
 	}
-	if (exact)
-		n = (size_t)snprintf(s->endpoint, sizeof(s->endpoint), "%s", exact);
+	if (exact.value)
+		n = (size_t)snprintf(s->endpoint, sizeof(s->endpoint), "%s", url);
 	else
 		n = (size_t)snprintf(s->endpoint, sizeof(s->endpoint), "%s%sv1/traces", url, url[n - 1] == '/' ? "" : "/");
 	if (n >= sizeof(s->endpoint)) {
-		snprintf(err, size, "OTEL_EXPORTER_OTLP_ENDPOINT is longer than %zu characters", sizeof(s->endpoint) - 11);
+		snprintf(err, size, "%s '%.40s...' is longer than %zu characters", name, shown, sizeof(s->endpoint) - 11);
 		return -EINVAL;
 	}
 	return 0;
@@ -46,14 +70,14 @@ static int settings__endpoint(struct export_settings *s, char *err, size_t size)
 
 static int settings__protocol(struct export_settings *s, char *err, size_t size)
 {
-	const char *v = env("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL");
+	struct variable v = env("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL");
 
-	if (!v || !strcmp(v, "http/protobuf")) {
+	if (!v.value || !strcmp(v.value, "http/protobuf")) {
 		s->protocol = OTLP_HTTP_PROTOBUF;
-	} else if (!strcmp(v, "http/json")) {
+	} else if (!strcmp(v.value, "http/json")) {
 		s->protocol = OTLP_HTTP_JSON;
 	} else {
-		snprintf(err, size, "OTEL_EXPORTER_OTLP_PROTOCOL '%s' is not supported: use http/protobuf or http/json", v);
+		snprintf(err, size, "%s '%s' is not supported: use http/protobuf or http/json", v.name, v.value);
 		return -EINVAL;
 	}
 	return 0;
@@ -61,85 +85,143 @@ static int settings__protocol(struct export_settings *s, char *err, size_t size)
 
 static int settings__compression(struct export_settings *s, char *err, size_t size)
 {
-	const char *v = env("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION");
+	struct variable v = env("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION");
 
-	s->gzip = v && !strcmp(v, "gzip");
-	if (!v || s->gzip || !strcmp(v, "none"))
+	s->gzip = v.value && !strcmp(v.value, "gzip");
+	if (!v.value || s->gzip || !strcmp(v.value, "none"))
 		return 0;
-	snprintf(err, size, "OTEL_EXPORTER_OTLP_COMPRESSION '%s' is neither gzip nor none", v);
+	snprintf(err, size, "%s '%s' is neither gzip nor none", v.name, v.value);
 	return -EINVAL;
 }
 
-static int settings__number(const char *traces, const char *general, uint64_t otherwise, uint64_t *out, char *err, size_t size)
+static int settings__number(struct variable v, uint64_t otherwise, uint64_t *out, char *err, size_t size)
 {
-	const char *v = env(traces, general);
 	char *end;
 
 	*out = otherwise;
-	if (!v)
+	if (!v.value)
 		return 0;
-	*out = strtoull(v, &end, 10);
-	if (*end || !isdigit((unsigned char)*v)) {
-		snprintf(err, size, "%s '%s' is no number", general, v);
+	*out = strtoull(v.value, &end, 10);
+	if (*end || !isdigit((unsigned char)*v.value) || *out > NUMBER_MAX) {
+		snprintf(err, size, "%s '%s' is no number from 0 to %llu", v.name, v.value, NUMBER_MAX);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-/* "name=value,name=value", values percent-encoded -> "name: value". */
+static int hex__value(char c)
+{
+	return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? (c | 0x20) - 'a' + 10 : -1;
+}
+
+/* "name" and "value", percent-encoded -> "name: value", or NULL: that is no header (RFC 9110, 5.5 and 5.6.2). */
+static char *header__line(struct slice name, struct slice value)
+{
+	char *line = calloc(1, name.n + value.n + 3), *to;
+
+	if (!line)
+		abort();
+	memcpy(line, name.p, name.n);
+	for (to = line; *to; to++)
+		if (!isalnum((unsigned char)*to) && !strchr("!#$%&'*+-.^_`|~", *to))
+			goto bad;
+	to = stpcpy(to, ": ");
+	for (size_t i = 0; i < value.n; i++, to++) {
+		int hi = i + 2 < value.n && value.p[i] == '%' ? hex__value(value.p[i + 1]) : -1;
+		int lo = hi < 0 ? -1 : hex__value(value.p[i + 2]);
+
+		*to = lo < 0 ? value.p[i] : (char)(hi << 4 | lo);
+		i += lo < 0 ? 0 : 2;
+		if ((unsigned char)*to < ' ' || *to == 127)
+			goto bad;
+	}
+	return line;
+bad:
+	free(line);
+	return NULL;
+}
+
+/* "name=value,name=value", values percent-encoded. */
 static int settings__headers(struct export_settings *s, char *err, size_t size)
 {
-	const char *v = env("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS");
-	struct slice list = slice__of(v);
-	size_t n = 0;
+	struct variable v = env("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS");
+	struct slice list = slice__of(v.value);
+	size_t n = 0, at = 0;
 
 	s->headers = calloc(HEADERS_MAX + 1, sizeof(*s->headers));
 	if (!s->headers)
 		abort();
-	while (list.n && n < HEADERS_MAX) {
+	while (list.n) {
 		size_t comma = slice__find(list, ','), eq;
-		struct slice item = slice__trim(slice__sub(list, 0, comma)), name, value;
-		char *line;
+		struct slice item = slice__trim(slice__sub(list, 0, comma)), name;
+		char *line = NULL;
 
 		list = slice__sub(list, comma + 1, list.n);
-		eq = slice__find(item, '=');
-		name = slice__trim(slice__sub(item, 0, eq));
-		value = slice__trim(slice__sub(item, eq + 1, item.n));
+		at++;
 		if (!item.n)
 			continue;
-		if (eq == item.n || !name.n) {
-			/* The value may be a secret: only its length is told. */
-			snprintf(err, size, "OTEL_EXPORTER_OTLP_HEADERS: item %zu (%zu characters) is no name=value", n + 1, item.n);
+		eq = slice__find(item, '=');
+		name = slice__trim(slice__sub(item, 0, eq));
+		if (n == HEADERS_MAX) {
+			snprintf(err, size, "%s has more than %d items", v.name, HEADERS_MAX);
 			return -EINVAL;
 		}
-		line = s->headers[n++] = calloc(1, name.n + value.n + 3);
-		if (!line)
-			abort();
-		memcpy(line, name.p, name.n);
-		line += name.n;
-		line = stpcpy(line, ": ");
-		for (size_t i = 0; i < value.n; i++) {
-			unsigned byte;
-
-			if (value.p[i] == '%' && i + 2 < value.n && sscanf(value.p + i + 1, "%2x", &byte) == 1) {
-				*line++ = (char)byte;
-				i += 2;
-			} else {
-				*line++ = value.p[i];
-			}
+		if (eq < item.n && name.n)
+			line = header__line(name, slice__trim(slice__sub(item, eq + 1, item.n)));
+		if (!line) {
+			/* The value may be a secret: only its length is told. */
+			snprintf(err, size, "%s: item %zu (%zu characters) is no name=value", v.name, at, item.n);
+			return -EINVAL;
 		}
+		s->headers[n++] = line;
 	}
 	return 0;
 }
 
-static char *copy(const char *s)
+/* Default: 512, or the whole of a smaller queue. */
+static int settings__batch(struct export_settings *s, char *err, size_t size)
 {
-	return s ? strdup(s) : NULL;
+	/* A node has more spans than a process: eight times the specification's default. */
+	struct variable v = env(NULL, "OTEL_BSP_MAX_QUEUE_SIZE");
+	uint64_t queue, batch;
+	int r = settings__number(v, 16384, &queue, err, size);
+
+	if (r)
+		return r;
+	if (!queue || queue > QUEUE_MAX) {
+		snprintf(err, size, "%s '%s' is not from 1 to %d", v.name, v.value, QUEUE_MAX);
+		return -EINVAL;
+	}
+	v = env(NULL, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE");
+	r = settings__number(v, queue < 512 ? queue : 512, &batch, err, size);
+	if (r)
+		return r;
+	if (!batch || batch > queue || batch > BATCH_MAX) {
+		snprintf(err, size, "%s '%s' is not from 1 to %llu%s", v.name, v.value,
+			 (unsigned long long)(queue < BATCH_MAX ? queue : BATCH_MAX),
+			 queue < BATCH_MAX ? ", which is OTEL_BSP_MAX_QUEUE_SIZE" : "");
+		return -EINVAL;
+	}
+	s->max_queue = (uint32_t)queue;
+	s->max_batch = (uint32_t)batch;
+	return 0;
+}
+
+static char *copy(struct variable v)
+{
+	return v.value ? strdup(v.value) : NULL;
 }
 
 int export_settings__from_env(struct export_settings *s, char *err, size_t size)
 {
-	uint64_t queue = 0, batch = 0;
+	const struct {
+		struct variable v;
+		uint64_t otherwise, *out;
+	} times[] = {
+		{env("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"), 10000, &s->timeout_ms},
+		{env(NULL, "OTEL_BSP_SCHEDULE_DELAY"), 5000, &s->schedule_delay_ms},
+		{env(NULL, "OTEL_BSP_EXPORT_TIMEOUT"), 30000, &s->export_timeout_ms},
+	};
 	int r;
 
 	*s = (struct export_settings){0};
@@ -147,19 +229,9 @@ int export_settings__from_env(struct export_settings *s, char *err, size_t size)
 	r = r ? r : settings__protocol(s, err, size);
 	r = r ? r : settings__compression(s, err, size);
 	r = r ? r : settings__headers(s, err, size);
-	r = r ? r : settings__number("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT", 10000, &s->timeout_ms, err, size);
-	r = r ? r : settings__number(NULL, "OTEL_BSP_SCHEDULE_DELAY", 5000, &s->schedule_delay_ms, err, size);
-	r = r ? r : settings__number(NULL, "OTEL_BSP_EXPORT_TIMEOUT", 30000, &s->export_timeout_ms, err, size);
-	/* A node has more spans than a process: eight times the specification's default. */
-	r = r ? r : settings__number(NULL, "OTEL_BSP_MAX_QUEUE_SIZE", 16384, &queue, err, size);
-	r = r ? r : settings__number(NULL, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512, &batch, err, size);
-	if (!r && (!batch || batch > queue || queue > 10000000)) {
-		snprintf(err, size, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE %llu must be from 1 to OTEL_BSP_MAX_QUEUE_SIZE %llu",
-			 (unsigned long long)batch, (unsigned long long)queue);
-		r = -EINVAL;
-	}
-	s->max_queue = (uint32_t)queue;
-	s->max_batch = (uint32_t)batch;
+	for (size_t i = 0; !r && i < sizeof(times) / sizeof(*times); i++)
+		r = settings__number(times[i].v, times[i].otherwise, times[i].out, err, size);
+	r = r ? r : settings__batch(s, err, size);
 	s->certificate = copy(env("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"));
 	s->client_certificate = copy(env("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"));
 	s->client_key = copy(env("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"));
