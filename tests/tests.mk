@@ -51,3 +51,23 @@ decode-speed: $(FUZZ)/speed
 	$<
 
 .PHONY: fuzz fuzz-short malformed decode-speed
+
+# End to end, as root, on loopback; one file: make e2e E2E=tests/e2e/life.bats. See tests/e2e/helper.bash.
+E2E ?= $(wildcard tests/e2e/*.bats)
+e2e: all
+	@tests/progs/shop/build
+	@bats --tap $(E2E)
+
+layout:
+	@tools/check-layout
+truth-unit:
+	@/usr/bin/python3 tests/truth/test_check.py
+
+# Everything, one after the other, to the end whatever fails; tools/test counts what they print.
+CHECKS := layout unit malformed fuzz-short e2e truth-unit
+check: all
+	@failed=; for t in $(CHECKS); do \
+		echo "# $$t"; $(MAKE) --no-print-directory $$t || failed="$$failed $$t"; \
+	done; [ -z "$$failed" ] || { echo "# failed:$$failed"; exit 1; }
+
+.PHONY: e2e layout truth-unit check

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# helper.bash: what the end-to-end tests share. A test file says
+#
+#	load helper
+#	setup() { e2e_setup; }
+#	teardown() { e2e_teardown; }
+#
+# $T is a directory of the test's own that everybody may read. What runs in the background is started
+# by `spawn`; e2e_teardown ends it with all that it started, by pid, and fails when something would
+# not go. What is run is written to the test's output, which bats shows when the test fails; the logs
+# of what ran follow there.
+bats_require_minimum_version 1.5.0
+
+root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+wirespan=${WIRESPAN:-$root/build/wirespan}
+progs=$root/tests/e2e/progs
+shop=$root/tests/progs/shop
+py=/usr/bin/python3
+export PYTHONDONTWRITEBYTECODE=1
+# Redirections of spawned programs must not keep bats waiting for them, hence 3>&- below.
+unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY no_proxy NO_PROXY
+unset "${!OTEL_@}"
+
+# --- a test's place and its end ---------------------------------------------------------------
+
+# place: a new directory, which services that run as nobody can enter.
+place() {
+	local dir
+	dir=$(mktemp -d "${TMPDIR:-/tmp}/wirespan-e2e.XXXXXX")
+	chmod 755 "$dir"
+	: > "$dir/pids"
+	echo "$dir"
+}
+
+e2e_setup() {
+	[ "$(id -u)" = 0 ] || { echo "tracing needs root" >&2; return 1; }
+	[ -x "$wirespan" ] || { echo "$wirespan is not there: make" >&2; return 1; }
+	T=$(place)
+	export WIRESPAN_E2E=$T   # marks every process that this test starts
+	log "dir $T"
+}
+
+e2e_teardown() {
+	local status=0
+	[ -n "${T-}" ] || return 0
+	[ -n "${BATS_TEST_COMPLETED-}" ] || show_logs
+	end_all "$T" || status=1
+	remove_cgroups || status=1
+	rm -rf "$T"
+	return $status
+}
+
+log() { echo "# $(date +%T.%3N) $*"; }
+
+show_logs() {
+	local file
+	for file in "$T"/*.err "$T"/*.log; do
+		[ -s "$file" ] || continue
+		echo "--- ${file##*/}"
+		tail -n 25 "$file"
+	done
+}
+
+# --- processes --------------------------------------------------------------------------------
+
+# spawn NAME COMMAND...: in the background; $pid is its process, $T/NAME.out and .err what it says.
+# Its standard input is $stdin, or nothing.
+spawn() {
+	local name=$1
+	shift
+	log "spawn $name: $*"
+	# SIGINT is ignored by what a shell puts into the background.
+	env --default-signal=INT "$@" < "${stdin:-/dev/null}" > "$T/$name.out" 2> "$T/$name.err" 3>&- 4>&- &
+	pid=$!
+	echo "$pid" >> "$T/pids"
+}
+
+# running PID...: those that are still there and no zombies.
+running() {
+	local p state
+	for p; do
+		{ state=$(< "/proc/$p/stat"); } 2> /dev/null || continue
+		state=${state##*) }
+		[ "${state%% *}" = Z ] || echo "$p"
+	done
+}
+
+is_running() { [ -n "$(running "$1")" ]; }
+
+# descendants PID...: all processes below, from /proc.
+descendants() {
+	local -A children=()
+	local file stat rest queue=("$@") head
+	for file in /proc/[0-9]*/stat; do
+		{ stat=$(< "$file"); } 2> /dev/null && [ -n "$stat" ] || continue
+		rest=(${stat##*) })
+		children[${rest[1]}]+=" ${stat%% *}"
+	done
+	while [ ${#queue[@]} -gt 0 ]; do
+		head=${queue[0]}
+		queue=("${queue[@]:1}" ${children[$head]-})
+		echo "$head"
+	done
+}
+
+# marked DIR: processes that this test started, wherever they hang now.
+marked() { grep -lzsx "WIRESPAN_E2E=$1" /proc/[0-9]*/environ | cut -d/ -f3; }
+
+# end_all DIR: ends what DIR/pids names and all below it; 1 if something had to be killed.
+end_all() {
+	local all stragglers deadline=$((SECONDS + 20)) status=0 p
+	mapfile -t all < <(descendants $(cat "$1/pids"))
+	for p in $(running $(cat "$1/pids")); do kill "$p" 2> /dev/null; done
+	while [ -n "$(running "${all[@]}")" ] && [ $SECONDS -lt $deadline ]; do
+		for p in $(orphans "${all[@]}"); do kill "$p" 2> /dev/null; done
+		sleep 0.02
+	done
+	for p in $(running "${all[@]}"); do
+		echo "did not end on SIGTERM: $p $(tr '\0' ' ' < "/proc/$p/cmdline")" >&2
+		kill -9 "$p" 2> /dev/null
+		status=1
+	done
+	stragglers=$(running $(marked "$1"))
+	for p in $stragglers; do
+		echo "left behind: $p $(tr '\0' ' ' < "/proc/$p/cmdline")" >&2
+		kill "$p" 2> /dev/null
+		status=1
+	done
+	wait 2> /dev/null
+	return $status
+}
+
+# orphans PID...: those of them whose parent has gone, so that nobody will end them.
+orphans() {
+	local p stat rest
+	for p in $(running "$@"); do
+		{ stat=$(< "/proc/$p/stat"); } 2> /dev/null || continue
+		rest=(${stat##*) })
+		[ "${rest[1]}" != 1 ] || echo "$p"
+	done
+}
+
+# until_ok SECONDS COMMAND...: polls.
+until_ok() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" > /dev/null 2>&1; do
+		if [ $SECONDS -ge $deadline ]; then
+			echo "never came true: $*" >&2
+			return 1
+		fi
+		sleep 0.02
+	done
+}
+
+# ends PID SECONDS: waits for a child of this shell; its exit status in $status.
+ends() {
+	until_ok "$2" not is_running "$1" || return 1
+	status=0
+	wait "$1" || status=$?
+}
+
+not() { ! "$@"; }
+
+# --- looking ----------------------------------------------------------------------------------
+
+# same WHAT GOT EXPECTED
+same() {
+	[ "$2" = "$3" ] || { echo "$1: got '$2', expected '$3'" >&2; return 1; }
+}
+
+# holds FILE TEXT...: every text is in it, as it stands.
+holds() {
+	local file=$1 text
+	shift
+	for text; do
+		grep -qF -- "$text" "$file" || { echo "not in ${file##*/}: $text" >&2; head -c 3000 "$file" >&2; return 1; }
+	done
+}
+
+lacks() {
+	local file=$1 text
+	shift
+	[ -s "$file" ] || { echo "${file##*/} is empty" >&2; return 1; }
+	for text; do
+		! grep -naF -- "$text" "$file" | head -n 3 | cut -c1-600 | grep . || { echo "in ${file##*/}: $text" >&2; return 1; }
+	done
+}
+
+lines_at_least() { [ "$(wc -l < "$1")" -ge "$2" ]; }
+
+# spans FILE CONDITION: how many spans of a --json file fulfil a condition of jq.
+spans() { jq -c "select($2)" "$1" | wc -l; }
+
+# --- tracers ----------------------------------------------------------------------------------
+
+# tracer NAME ARGUMENT...: `wirespan ARGUMENT...` in the background, ready when this returns; $pid.
+tracer() {
+	local name=$1
+	shift
+	spawn "$name" "$wirespan" "$@"
+	until_ok 30 said_ready_or_ended "$name" "$pid"
+	said_ready "$name"
+}
+
+said_ready() { grep -q '^wirespan: ready' "$T/$1.err"; }
+said_ready_or_ended() { said_ready "$1" || ! is_running "$2"; }
+
+# stop_tracer NAME PID: SIGTERM; it must end well, and its books must balance.
+stop_tracer() {
+	log "SIGTERM to $1"
+	kill "$2"
+	ends "$2" 20
+	same "exit status of $1" "$status" 0
+	balanced "$T/$1.err"
+}
+
+# balanced FILE: the ledger that a tracer logged adds up, and nothing was lost.
+balanced() {
+	"$py" "$root/tests/e2e/ledger.py" "$1" --nothing-lost
+}
+
+# --- servers ----------------------------------------------------------------------------------
+
+# free_port: one below the range from which the kernel takes those of outgoing connections.
+free_port() { "$py" "$progs/free_port.py"; }
+
+listens() { grep -Eqi "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$1") [0-9A-F]+:0000 0A" /proc/net/tcp /proc/net/tcp6; }
+
+# server NAME PROGRAM ARGUMENT...: PROGRAM gets a free port as its last argument; $port, $pid.
+server() {
+	local name=$1
+	shift
+	port=$(free_port)
+	spawn "$name" "$@" "$port"
+	until_ok 10 listens "$port"
+}
+
+# sink [ANSWER]...: a collector that answers so (see sink.py); $sink_port, $sink_pid. What it takes is in
+# $T/posts and $T/spans.
+sink() {
+	sink_port=$(free_port)
+	[ $# = 0 ] || sink_answers "$@"
+	spawn sink "$root/tests/e2e/sink.py" "$T" "$sink_port"
+	sink_pid=$pid
+	until_ok 10 listens "$sink_port"
+}
+
+sink_answers() { printf '%s\n' "$@" > "$T/script.new" && mv "$T/script.new" "$T/script"; }
+
+get() {
+	log "GET $1"
+	curl -sS --max-time 10 -o /dev/null "$@"
+}
+
+# hold_shop: starts the shop; $front, $shop_pid; its description is in $T/shop.json.
+hold_shop() {
+	spawn shop "$shop/run" --hold --truth "$T/unused"
+	shop_pid=$pid
+	until_ok 60 shop_ready_or_ended
+	sed -n 2p "$T/shop.out" > "$T/shop.json"
+	front=$(jq -r .front "$T/shop.json")
+}
+
+shop_ready_or_ended() { lines_at_least "$T/shop.out" 2 || ! is_running "$shop_pid"; }
+
+# --- cgroups ----------------------------------------------------------------------------------
+
+# new_cgroup PARENT: prints a new folder there.
+new_cgroup() {
+	local dir=$1/wirespan-e2e-${T##*.}
+	mkdir "$dir" && echo "$dir" | tee -a "$T/cgroups"
+}
+
+remove_cgroups() {
+	local dir
+	[ -e "$T/cgroups" ] || return 0
+	while read -r dir; do
+		until_ok 5 rmdir "$dir" || return 1
+	done < "$T/cgroups"
+}
