@@ -15,6 +15,19 @@ uint32_t otlp__flags(const struct span *s)
 	return s->has_parent && s->kind == SPAN_SERVER ? flags | FLAG_IS_REMOTE : flags;
 }
 
+struct slice otlp__utf8(const char *s, struct attrs *scratch)
+{
+	struct slice in = slice__of(s);
+	unsigned char all = 0;
+
+	for (size_t i = 0; i < in.n; i++)
+		all |= (unsigned char)in.p[i];
+	if (all < 0x80)
+		return in;
+	attrs__str(scratch, "text", in);
+	return attrs__get_str(scratch, "text");
+}
+
 static struct otlp_group *batch__group(struct otlp_batch *b, const struct process *p)
 {
 	struct otlp_group *g;
@@ -118,15 +131,16 @@ uint64_t otlp__rejected(enum otlp_protocol protocol, struct slice response)
 {
 	struct slice partial = {NULL, 0};
 	json_t *root, *n;
-	uint64_t rejected;
+	int64_t rejected;
 
 	if (protocol == OTLP_HTTP_PROTOBUF) {
 		message__field(response, 1, &partial);
-		return message__field(partial, 1, NULL);
+		rejected = (int64_t)message__field(partial, 1, NULL);
+		return rejected > 0 ? (uint64_t)rejected : 0;
 	}
 	root = json_loadb(response.p ? response.p : "", response.n, 0, NULL);
 	n = json_object_get(json_object_get(root, "partialSuccess"), "rejectedSpans");
-	rejected = json_is_string(n) ? strtoull(json_string_value(n), NULL, 10) : (uint64_t)json_integer_value(n);
+	rejected = json_is_string(n) ? strtoll(json_string_value(n), NULL, 10) : json_integer_value(n);
 	json_decref(root);
-	return rejected;
+	return rejected > 0 ? (uint64_t)rejected : 0;
 }

@@ -41,6 +41,12 @@ char *otlp_json__body(const struct otlp_batch *b, size_t *size);
 /* The conventions whose names are used. */
 #define OTLP_SCHEMA_URL "https://opentelemetry.io/schemas/1.37.0"
 
+/*
+ * OTLP strings are UTF-8. Attributes are that already; a name or a message may have been cut in the
+ * middle of a character: what is ill-formed becomes U+FFFD. scratch holds the result, to be freed.
+ */
+struct slice otlp__utf8(const char *s, struct attrs *scratch);
+
 /* Span.flags: W3C trace flags, and whether the parent is known to be remote. */
 uint32_t otlp__flags(const struct span *s);
 

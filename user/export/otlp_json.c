@@ -3,6 +3,7 @@
  * otlp_json.c - OTLP/JSON (protobuf's JSON mapping with hex ids, 64-bit integers as strings), and
  * the line format of --json, which has the same names but plain objects for attributes.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "export/otlp.h"
@@ -13,6 +14,21 @@ static json_t *json__slice(struct slice s)
 	json_t *j = json_stringn(s.p ? s.p : "", s.n);
 
 	return j ? j : json_string("");
+}
+
+static json_t *json__text(const char *text)
+{
+	struct attrs scratch = {0};
+	json_t *j = json__slice(otlp__utf8(text, &scratch));
+
+	attrs__free(&scratch);
+	return j;
+}
+
+/* What JSON has no number for is a string in protobuf's mapping. */
+static json_t *json__double(double d)
+{
+	return isfinite(d) ? json_real(d) : json_string(isnan(d) ? "NaN" : d > 0 ? "Infinity" : "-Infinity");
 }
 
 static json_t *json__hex(const uint8_t *id, size_t n)
@@ -42,7 +58,7 @@ static json_t *json__plain(const struct attrs *list, const struct attr *a)
 	case ATTR_INT:
 		return json_integer(a->i);
 	default:
-		return json_real(a->d);
+		return json__double(a->d);
 	}
 }
 
@@ -80,10 +96,11 @@ static json_t *json__status(const struct span *s)
 {
 	json_t *o = json_object();
 
-	if (s->status != SPAN_UNSET)
-		json_object_set_new(o, "code", json_integer(s->status));
+	if (s->status == SPAN_UNSET)
+		return o;
+	json_object_set_new(o, "code", json_integer(s->status));
 	if (s->status_message)
-		json_object_set_new(o, "message", json__slice(slice__of(s->status_message)));
+		json_object_set_new(o, "message", json__text(s->status_message));
 	return o;
 }
 
@@ -96,9 +113,9 @@ static json_t *json__span(const struct span *s)
 	json_object_set_new(o, "spanId", json__hex(s->span_id, 8));
 	json_object_set_new(o, "parentSpanId", s->has_parent ? json__hex(s->parent_id, 8) : json_string(""));
 	if (s->tracestate)
-		json_object_set_new(o, "traceState", json__slice(slice__of(s->tracestate)));
+		json_object_set_new(o, "traceState", json__text(s->tracestate));
 	json_object_set_new(o, "flags", json_integer(otlp__flags(s)));
-	json_object_set_new(o, "name", json__slice(slice__of(s->name)));
+	json_object_set_new(o, "name", json__text(s->name));
 	json_object_set_new(o, "kind", json_integer(s->kind));
 	json_object_set_new(o, "startTimeUnixNano", json__u64(s->start_ns));
 	json_object_set_new(o, "endTimeUnixNano", json__u64(s->end_ns));

@@ -60,6 +60,14 @@ static void pb__attributes(struct pb *b, unsigned field, const struct attrs *lis
 	}
 }
 
+static void pb__text_field(struct pb *b, unsigned field, const char *text)
+{
+	struct attrs scratch = {0};
+
+	pb__bytes_field(b, field, otlp__utf8(text, &scratch));
+	attrs__free(&scratch);
+}
+
 static void pb__status(struct pb *b, const struct span *s)
 {
 	size_t status;
@@ -68,7 +76,7 @@ static void pb__status(struct pb *b, const struct span *s)
 		return;
 	status = pb__open(b, SPAN_F_STATUS);
 	if (s->status_message)
-		pb__bytes_field(b, STATUS_MESSAGE, slice__of(s->status_message));
+		pb__text_field(b, STATUS_MESSAGE, s->status_message);
 	pb__varint_field(b, STATUS_CODE, s->status);
 	pb__close(b, status);
 }
@@ -80,10 +88,10 @@ void otlp_pb__span(struct pb *b, const struct span *s)
 	pb__bytes_field(b, SPAN_F_TRACE_ID, (struct slice){(const char *)s->trace_id, 16});
 	pb__bytes_field(b, SPAN_F_SPAN_ID, (struct slice){(const char *)s->span_id, 8});
 	if (s->tracestate)
-		pb__bytes_field(b, SPAN_F_TRACE_STATE, slice__of(s->tracestate));
+		pb__text_field(b, SPAN_F_TRACE_STATE, s->tracestate);
 	if (s->has_parent)
 		pb__bytes_field(b, SPAN_F_PARENT_SPAN_ID, (struct slice){(const char *)s->parent_id, 8});
-	pb__bytes_field(b, SPAN_F_NAME, slice__of(s->name));
+	pb__text_field(b, SPAN_F_NAME, s->name);
 	pb__varint_field(b, SPAN_F_KIND, s->kind);
 	pb__fixed64_field(b, SPAN_F_START, s->start_ns);
 	pb__fixed64_field(b, SPAN_F_END, s->end_ns);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text.h - copying into a fixed array: cut where it is full, always ended by NUL. */
+/* text.h - copying into a fixed array: cut where it is full, but not in a UTF-8 character; always ended by NUL. */
 #ifndef UTIL_TEXT_H
 #define UTIL_TEXT_H
 
@@ -9,6 +9,8 @@ static inline void text__copy(char *to, size_t size, struct slice from)
 {
 	size_t n = from.n < size - 1 ? from.n : size - 1;
 
+	while (n && n < from.n && ((unsigned char)from.p[n] & 0xc0) == 0x80)
+		n--;
 	if (n)
 		memcpy(to, from.p, n);
 	to[n] = '\0';
