@@ -7,6 +7,13 @@ $(B)/tests/%: tests/unit/%.c $(LIBOBJ) $(wildcard tests/unit/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(WARN) $(CPPFLAGS) -Itests/unit -std=gnu11 -o $@ $< $(LIBOBJ) $(LIBS) -lcmocka $(EXTRA_$(@F))
 
+# OTLP is read back by somebody else's decoder.
+$(B)/tests/otlp.pb-c.c: tests/unit/otlp.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=tests/unit --c_out=$(@D) $<
+$(B)/tests/test_otlp: $(B)/tests/otlp.pb-c.c
+EXTRA_test_otlp := -I$(B)/tests $(B)/tests/otlp.pb-c.c -lprotobuf-c
+
 unit: $(UNIT_BIN)
 	@for t in $^; do CMOCKA_MESSAGE_OUTPUT=TAP $$t || exit 1; done
 
