@@ -59,7 +59,7 @@ show_logs() {
 	for file in "$T"/*.err "$T"/*.log; do
 		[ -s "$file" ] || continue
 		echo "--- ${file##*/}"
-		tail -n 25 "$file"
+		tail -n 25 "$file" | cut -c1-400
 	done
 }
 
