@@ -159,6 +159,12 @@ static const struct seen *find(const struct world *w, const char *name)
 	return NULL;
 }
 
+/* Time passes: what waits to see what follows a reply goes on. */
+static void later(struct world *w)
+{
+	linker__tick(w->linker, w->now + 100000000);
+}
+
 static void check_child(const struct world *w, const char *child, const char *parent, enum evidence e)
 {
 	const struct seen *c = find(w, child), *p = find(w, parent);
@@ -228,6 +234,7 @@ static void event_loop_last_read(void **state)
 	request(w, out2, 5, "a2", stamp(w, 10, 10, 3));
 	response(w, out2, 5, stamp(w, 10, 10, 4));
 	response(w, a, 1, stamp(w, 10, 10, 4));
+	later(w);
 	check_child(w, "a1", "a", EV_EVENT_LOOP);
 	check_child(w, "b1", "b", EV_EVENT_LOOP);
 	check_child(w, "a2", "a", EV_EVENT_LOOP);
@@ -250,7 +257,34 @@ static void event_loop_other_turn(void **state)
 	response(w, out, 3, stamp(w, 10, 10, 3));
 	response(w, a, 1, stamp(w, 10, 10, 3));
 	response(w, b, 2, stamp(w, 10, 10, 3));
+	later(w);
 	check_alone(w, "timer", EV_UNKNOWN);
+	unplug(w, a);
+	unplug(w, b);
+	unplug(w, out);
+}
+
+/*
+ * A timer of request a sends in the turn in which b was read: b looks like the cause. The reply leads
+ * to another call, whose reply leads to a's answer: neither call was b's.
+ */
+static void event_loop_reply_tells(void **state)
+{
+	struct world *w = *state;
+	struct connection *a = conn(w, WS_ROLE_ACCEPTED, 10), *b = conn(w, WS_ROLE_ACCEPTED, 10);
+	struct connection *out = conn(w, WS_ROLE_CONNECTED, 10);
+
+	request(w, a, 1, "a", stamp(w, 10, 10, 1));
+	request(w, b, 2, "b", stamp(w, 10, 10, 2));
+	request(w, out, 3, "timer", stamp(w, 10, 10, 2));
+	response(w, out, 3, stamp(w, 10, 10, 3));
+	request(w, out, 200, "next", stamp(w, 10, 10, 3));
+	response(w, out, 200, stamp(w, 10, 10, 4));
+	response(w, a, 1, stamp(w, 10, 10, 4));
+	response(w, b, 2, stamp(w, 10, 10, 5));
+	later(w);
+	check_alone(w, "timer", EV_UNKNOWN);
+	check_alone(w, "next", EV_UNKNOWN);
 	unplug(w, a);
 	unplug(w, b);
 	unplug(w, out);
@@ -265,12 +299,14 @@ static void event_loop_connect_remembers(void **state)
 	request(w, a, 1, "a", stamp(w, 10, 10, 1));
 	out->owner = stamp(w, 10, 10, 1).actor;
 	out->connect_ns = w->now;
+	out->process->polls = 1;
 	exchanges__connecting(w->exchanges, out);
 	request(w, b, 2, "b", stamp(w, 10, 10, 1));
 	request(w, out, 3, "call", stamp(w, 10, 10, 2)); /* writable in the next turn */
 	response(w, out, 3, stamp(w, 10, 10, 3));
 	response(w, a, 1, stamp(w, 10, 10, 3));
 	response(w, b, 2, stamp(w, 10, 10, 3));
+	later(w);
 	check_child(w, "call", "a", EV_EVENT_LOOP);
 	unplug(w, a);
 	unplug(w, b);
@@ -392,7 +428,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		T(thread_per_request), T(contradicted_by_completion), T(event_loop_last_read), T(event_loop_other_turn),
-		T(event_loop_connect_remembers), T(pipelined_is_unknown), T(two_ends_of_the_same_bytes), T(other_end_lost),
+		T(event_loop_connect_remembers), T(event_loop_reply_tells), T(pipelined_is_unknown), T(two_ends_of_the_same_bytes), T(other_end_lost),
 		T(header_wins), T(header_passed_on), T(response_first), T(no_response),
 	};
 

@@ -40,6 +40,7 @@ struct connection {
 	struct decoder *decoder;    /* owned by conn, made by decode */
 	struct exchange_queue *pairing; /* owned by exchange: what is open on this connection */
 	struct link_node *connect_owner;	/* owned by link: the request that called connect() */
+	struct link_node *connect_via;		/* owned by link: the call whose reply led to connect() */
 	bool connect_seen, used;		/* link: connect() was seen; a request was sent */
 	struct link_node *last_inbound;		/* owned by link: the request read last */
 	void (*release)(struct connection *c); /* conn's destructor */

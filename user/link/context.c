@@ -21,6 +21,7 @@ static void contexts__drop(struct contexts *cs, struct context *c)
 	table__remove(&cs->by_id, c->id);
 	list__remove(&c->by_use);
 	node__unref(c->serving);
+	node__unref(c->reply);
 	free(c);
 }
 
@@ -50,7 +51,7 @@ struct context *contexts__of(struct contexts *cs, struct process *p, const struc
 			abort();
 		c->id = id;
 		c->rule = *r;
-		c->loop = a->tid == p->pid && process__polls(p);
+		c->loop = c->rule->restores && a->tid == p->pid && process__polls(p);
 		table__set(&cs->by_id, id, c);
 	}
 	c->last_ns = now;
@@ -58,12 +59,19 @@ struct context *contexts__of(struct contexts *cs, struct process *p, const struc
 	return c;
 }
 
-void context__serve(struct context *c, struct link_node *n, const struct ws_actor *a)
+static void node__replace(struct link_node **at, struct link_node *n)
 {
-	if (c->serving != n) {
-		node__unref(c->serving);
-		c->serving = n ? node__ref(n) : NULL;
-	}
+	if (*at == n)
+		return;
+	node__unref(*at);
+	*at = n ? node__ref(n) : NULL;
+}
+
+void context__serve(struct context *c, struct link_node *n, struct link_node *reply, const struct ws_actor *a)
+{
+	node__replace(&c->serving, n);
+	node__replace(&c->reply, reply);
+	c->after_opaque = false;
 	c->turn = a->switches;
 }
 
@@ -74,6 +82,27 @@ struct link_node *context__cause(const struct context *c, const struct ws_actor 
 	if (!n || n->state != NODE_OPEN || n->ambiguous)
 		return NULL;
 	return c->rule->serves(c, a) ? n : NULL;
+}
+
+#define ACTS_REMEMBERED 1024
+#define DOUBTFUL_FREE 2	   /* so many are nothing: the first turns, before they are watched closely */
+#define DOUBTFUL_SHARE 20  /* one in */
+
+void context__count_act(struct context *c, bool doubtful)
+{
+	if (c->after_opaque)
+		return;
+	if (c->acts >= ACTS_REMEMBERED) {
+		c->acts /= 2;
+		c->doubtful /= 2;
+	}
+	c->acts++;
+	c->doubtful += doubtful;
+}
+
+bool context__is_regular(const struct context *c)
+{
+	return c->doubtful <= DOUBTFUL_FREE + c->acts / DOUBTFUL_SHARE;
 }
 
 void contexts__tick(struct contexts *cs, uint64_t now)
@@ -93,11 +122,7 @@ void contexts__tick(struct contexts *cs, uint64_t now)
 
 bool node__within(const struct link_node *p, const struct link_node *n)
 {
-	const struct exchange *parent = p->x, *x = n->x;
-
-	if (p->ambiguous || !parent || !x)
+	if (p->ambiguous || n->began_at < p->began_at)
 		return false;
-	if (x->request_first < parent->request_first)
-		return false;
-	return !parent->response_last || x->request_first <= parent->response_last;
+	return !p->answered_at || n->began_at <= p->answered_at;
 }

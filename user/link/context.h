@@ -15,10 +15,14 @@ struct context {
 	uint64_t id; /* hash of process and thread or goroutine; never 0 */
 	const struct context_rule *rule;
 	struct link_node *serving; /* counted; NULL: none, or not known */
+	struct link_node *reply;   /* counted; the call whose reply it handled last in this turn */
 	uint64_t turn;		   /* thread's count of sleeps when that was learned */
 	uint64_t overlaps;	   /* how often an inbound exchange began while another was open */
 	unsigned open;		   /* inbound exchanges that it read and that have not ended */
 	bool loop;		   /* an event loop: it served several at a time, or is seen to poll */
+	/* Loop: calls and answers it sent lately; of these such as do not follow from what it had handled last. */
+	unsigned acts, doubtful;
+	bool after_opaque; /* what it handled last was bytes that nobody understood */
 	uint64_t last_ns;
 	struct list by_use;
 };
@@ -32,7 +36,7 @@ struct context_rule {
 	bool (*serves)(const struct context *c, const struct ws_actor *a);
 	/* Both have ended: is p the parent of n? Sets n->evidence. */
 	bool (*accept)(const struct link_node *p, struct link_node *n);
-	/* connect() and replies carry the owner over to the loop turn in which they are handled. */
+	/* Such a context may be an event loop: connect() and replies carry the owner over to a later turn. */
 	bool restores;
 };
 
@@ -47,10 +51,14 @@ void contexts__init(struct contexts *cs);
 void contexts__free(struct contexts *cs);
 /* NULL where no rule knows the actor's context. */
 struct context *contexts__of(struct contexts *cs, struct process *p, const struct ws_actor *a, uint64_t now);
-/* The context serves n from now on; NULL: nothing that is known. */
-void context__serve(struct context *c, struct link_node *n, const struct ws_actor *a);
+/* The context serves n from now on (NULL: nothing that is known), because of that reply (NULL: none). */
+void context__serve(struct context *c, struct link_node *n, struct link_node *reply, const struct ws_actor *a);
 /* The open inbound exchange that the actor may be working for, or NULL. Borrowed. */
 struct link_node *context__cause(const struct context *c, const struct ws_actor *a);
+/* A loop has sent a call or an answer. */
+void context__count_act(struct context *c, bool doubtful);
+/* Does what this loop handled last tell the cause of what it sends? Not where timers or queues send much of it. */
+bool context__is_regular(const struct context *c);
 /* Forgets contexts that have been idle for a minute. */
 void contexts__tick(struct contexts *cs, uint64_t now);
 

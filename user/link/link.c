@@ -16,6 +16,7 @@
 #include "meta/meta.h"
 
 #define WAITING_MAX 32768
+#define REPLY_NS (50ull * 1000000) /* between a reply and what a loop does because of it */
 
 struct linker {
 	struct contexts contexts;
@@ -24,6 +25,7 @@ struct linker {
 	span_fn *fn;
 	void *ctx;
 	int64_t wall_offset;
+	uint64_t now; /* of the last tick */
 	struct link_counters counters;
 };
 
@@ -84,7 +86,7 @@ static void step__request_read(struct context *c, struct link_node *n, const str
 	if (!n->reader) {
 		node__mark_pipelined(n);
 		if (c && c->open) {
-			c->loop = true;
+			c->loop = c->rule->restores;
 			c->overlaps++;
 		}
 	}
@@ -101,38 +103,72 @@ static void step__request_read(struct context *c, struct link_node *n, const str
 			abort();
 		n->readers[n->n_readers++] = c->id;
 	}
-	context__serve(c, n, a);
+	context__serve(c, n, NULL, a);
 }
 
 static void step__request_sent(struct linker *l, struct context *c, struct link_node *n, const struct ws_actor *a)
 {
 	struct connection *conn = n->x->conn;
-	struct link_node *cause = NULL;
+	struct link_node *cause = NULL, *via = NULL;
+	bool by_connect;
 
 	if (n->issuer)
 		return; /* more bytes of the same request */
 	n->issuer = c ? c->id : 1;
 	n->on_loop = c && c->loop;
 	l->counters.loop_calls += n->on_loop;
-	if (n->on_loop && conn->connect_seen && !conn->used) {
+	by_connect = n->on_loop && conn->connect_seen && !conn->used;
+	if (by_connect) {
 		/* The loop sends because the connection stands; whoever called connect() is the cause. */
 		cause = conn->connect_owner && conn->connect_owner->state == NODE_OPEN ? conn->connect_owner : NULL;
+		via = conn->connect_via;
 		n->same_turn = true;
 	} else {
 		cause = context__cause(c, a);
 		n->same_turn = c && c->turn == a->switches;
+		via = n->same_turn ? c->reply : NULL;
 	}
+	if (n->on_loop)
+		context__count_act(c, !cause && c->open && !by_connect);
 	n->parent = cause ? node__ref(cause) : NULL;
+	if (cause && via)
+		n->via = node__ref(via);
 	conn->used = true;
 	node__unref(conn->connect_owner);
-	conn->connect_owner = NULL;
+	node__unref(conn->connect_via);
+	conn->connect_owner = conn->connect_via = NULL;
 }
 
 /* A reply takes the loop back to the request that issued the call. */
 static void step__response_read(struct context *c, struct link_node *n, const struct ws_actor *a)
 {
 	if (c && c->rule->restores)
-		context__serve(c, n->parent && n->parent->state == NODE_OPEN ? n->parent : NULL, a);
+		context__serve(c, n->parent && n->parent->state == NODE_OPEN ? n->parent : NULL, n, a);
+}
+
+/*
+ * The loop has handled a reply and now answers a request, in the same turn: the call was made for
+ * that request. If it was taken for another's (a timer or a queue of the program sent it), nothing
+ * is known of it, nor of the calls whose replies led to it.
+ */
+static void step__response_sent(struct context *c, struct link_node *n, const struct ws_actor *a)
+{
+	bool same_turn = c && c->turn == a->switches;
+	struct link_node *call = same_turn && c->loop ? c->reply : NULL;
+
+	if (n->answerer)
+		return;
+	n->answerer = c ? c->id : 0;
+	if (c && c->loop)
+		context__count_act(c, !same_turn || c->serving != n);
+	if (call && call->parent == n)
+		context__serve(c, n, NULL, a); /* as it should be; whatever is answered next is another matter */
+	if (!call || !call->parent || call->parent == n)
+		return;
+	for (; call && !call->contradicted; call = call->via) {
+		call->contradicted = true;
+		c->doubtful++;
+	}
 }
 
 void linker__step(struct linker *l, enum link_step step, struct exchange *x, const struct stamp *at)
@@ -148,8 +184,7 @@ void linker__step(struct linker *l, enum link_step step, struct exchange *x, con
 		step__request_sent(l, c, n, &at->actor);
 		break;
 	case LINK_RESPONSE_SENT:
-		if (!n->answerer)
-			n->answerer = c ? c->id : 0;
+		step__response_sent(c, n, &at->actor);
 		break;
 	case LINK_RESPONSE_READ:
 		step__response_read(c, n, &at->actor);
@@ -162,8 +197,10 @@ void linker__opaque(struct linker *l, const struct connection *conn, enum ws_dir
 	struct context *c = dir == WS_DIR_IN ? linker__context(l, conn, at) : NULL;
 
 	/* The loop now handles something that we know nothing of. */
-	if (c && c->loop)
-		context__serve(c, NULL, &at->actor);
+	if (!c || !c->loop)
+		return;
+	context__serve(c, NULL, NULL, &at->actor);
+	c->after_opaque = true;
 }
 
 void linker__connect(struct linker *l, struct connection *conn)
@@ -172,15 +209,18 @@ void linker__connect(struct linker *l, struct connection *conn)
 	struct link_node *cause = context__cause(c, &conn->owner);
 
 	conn->connect_seen = true;
-	if (cause && c->rule->restores)
-		conn->connect_owner = node__ref(cause);
+	if (!cause || !c->rule->restores)
+		return;
+	conn->connect_owner = node__ref(cause);
+	conn->connect_via = c->reply ? node__ref(c->reply) : NULL;
 }
 
 void linker__conn_free(struct linker *l, struct connection *conn)
 {
 	node__unref(conn->connect_owner);
+	node__unref(conn->connect_via);
 	node__unref(conn->last_inbound);
-	conn->connect_owner = conn->last_inbound = NULL;
+	conn->connect_owner = conn->connect_via = conn->last_inbound = NULL;
 }
 
 static void node__wait_for(struct link_node *n, struct link_node *other)
@@ -272,10 +312,13 @@ static void node__decide(struct linker *l, struct link_node *n)
 static void node__judge(struct linker *l, struct link_node *n)
 {
 	struct link_node *p = n->parent;
+	const struct context *c = table__get(&l->contexts.by_id, n->issuer);
 	const struct context_rule *rule = n->issuer & 1 ? &rule_goroutine : &rule_thread;
 
+	bool believed = !n->contradicted && !(c && n->on_loop && !context__is_regular(c));
+
 	n->judged = true;
-	if (node__within(p, n) && rule->accept(p, n))
+	if (believed && node__within(p, n) && rule->accept(p, n))
 		return;
 	l->counters.rejected++;
 	n->evidence = EV_UNKNOWN;
@@ -294,8 +337,12 @@ static void node__try(struct linker *l, struct link_node *n)
 		node__wait_for(n, p);
 		return;
 	}
-	if (p && !n->x->inbound && !n->judged)
+	if (p && !n->x->inbound && !n->judged) {
+		/* The reply of a loop's call may yet tell whose it was. */
+		if (n->on_loop && n->ended_at + REPLY_NS > l->now)
+			return;
 		node__judge(l, n);
+	}
 	p = n->parent;
 	if (p && p->state == NODE_WAITING)
 		node__wait_for(n, p);
@@ -344,6 +391,8 @@ void linker__ended(struct linker *l, struct exchange *x)
 	bool twin = x->conn->had_peer && !(x->flags & (XCHG_NO_REQUEST_BYTES | XCHG_SILENT));
 
 	n->state = NODE_WAITING;
+	n->began_at = x->request_first;
+	n->answered_at = x->response_last;
 	n->ended_at = x->response_last ? x->response_last : x->request_last;
 	node__leave_contexts(l, n);
 	list__append(&l->waiting, &n->waiting);
@@ -360,21 +409,25 @@ void linker__ended(struct linker *l, struct exchange *x)
 	node__unref(n);
 }
 
-/* Server's ends whose client's end was lost, or is not understood. */
-static void linker__expire(struct linker *l, uint64_t now)
+/*
+ * Those that wait for time to pass: calls of loops, for what follows their reply; server's ends
+ * whose client's end was lost or is not understood.
+ */
+static void linker__expire(struct linker *l)
 {
 	struct list *w, *after;
 
-	twins__expire(&l->twins, now);
+	twins__expire(&l->twins, l->now);
 	for (w = l->waiting.next; w != &l->waiting; w = after) {
 		struct link_node *n = LIST_ENTRY(w, struct link_node, waiting);
 
 		after = w->next;
-		if (n->ended_at + TWIN_NS > now)
+		if (n->ended_at + REPLY_NS > l->now)
 			break;
-		if (!n->twin_wanted)
+		if (n->twin_wanted && n->ended_at + TWIN_NS <= l->now)
+			twins__give_up(&l->twins, n);
+		if (n->twin_wanted || n->waits_for)
 			continue;
-		twins__give_up(&l->twins, n);
 		node__try(l, n);
 		after = l->waiting.next; /* others may have been decided with it */
 	}
@@ -382,13 +435,15 @@ static void linker__expire(struct linker *l, uint64_t now)
 
 void linker__tick(struct linker *l, uint64_t now)
 {
-	linker__expire(l, now);
+	l->now = now;
+	linker__expire(l);
 	contexts__tick(&l->contexts, now);
 }
 
 void linker__finish(struct linker *l)
 {
-	linker__expire(l, UINT64_MAX - TWIN_NS);
+	l->now = UINT64_MAX;
+	linker__expire(l);
 	while (!list__empty(&l->waiting))
 		linker__evict(l);
 }

@@ -26,6 +26,7 @@ void node__unref(struct link_node *n)
 	if (!n || --n->refs)
 		return;
 	node__unref(n->parent);
+	node__unref(n->via);
 	exchange__free(n->x);
 	free((char *)n->tracestate);
 	free(n);

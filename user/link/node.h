@@ -24,6 +24,8 @@ struct link_node {
 	bool on_loop;		/* outbound: sent by a thread that is known to run an event loop */
 	bool same_turn;		/* outbound: nothing else can have run on the loop since the cause */
 	uint64_t issuer;	/* outbound: context that sent the request */
+	struct link_node *via;	/* outbound: the call whose reply led to this one. Counted */
+	bool contradicted;	/* outbound: its reply led to the answer of another request than its parent */
 
 	/* Inbound: what completion must confirm. */
 	uint64_t reader, answerer; /* contexts; 0 unknown */
@@ -36,7 +38,7 @@ struct link_node {
 	bool twin_wanted;  /* inbound: waits for the client's end */
 	bool twin_missing; /* inbound: it never came */
 	uint64_t twin_key;
-	uint64_t ended_at;
+	uint64_t began_at, answered_at, ended_at; /* answered_at 0: no response; kept when x has gone */
 	struct list waiting;	      /* linker.waiting, by the time they ended */
 	struct list twin;	      /* twins.unmatched: client's ends that no server's end has asked for */
 	struct link_node *waiters, *next_waiter; /* nodes that wait for this one to go on */
