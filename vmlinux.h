@@ -3057,6 +3057,16 @@ enum sock_flags {
 	SOCK_TIMESTAMPING_ANY = 29,
 };
 
+enum iter_type {
+	ITER_UBUF = 0,
+	ITER_IOVEC = 1,
+	ITER_BVEC = 2,
+	ITER_KVEC = 3,
+	ITER_FOLIOQ = 4,
+	ITER_XARRAY = 5,
+	ITER_DISCARD = 6,
+};
+
 typedef __u16 __sum16;
 
 struct inet_cork {

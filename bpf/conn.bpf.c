@@ -65,6 +65,12 @@ static __always_inline void conn__unlistening(struct sock *sk)
 		bpf_map_delete_elem(&listeners, &port);
 }
 
+/* Not write_seq, for bytes may have gone with the SYN, which bytes_acked counts (tcp_snd_una_update). */
+static __always_inline __u32 conn__first_sent(const struct tcp_sock *tp)
+{
+	return tp->snd_una - (__u32)tp->bytes_acked + 1;
+}
+
 static __always_inline void conn__established(struct sock *sk, int old)
 {
 	struct ws_sock *s = bpf_sk_storage_get(&socks, sk, NULL, 0);
@@ -86,7 +92,7 @@ static __always_inline void conn__established(struct sock *sk, int old)
 	s->rx_next = tp->copied_seq;
 	s->rx_known = 1;
 	/* Who will use an accepted one is not known yet: announced by its first transfer. */
-	news.snd_seq = tp->write_seq;
+	news.snd_seq = conn__first_sent(tp);
 	news.rcv_seq = tp->copied_seq;
 	if (s->role == WS_ROLE_CONNECTED && s->life == SOCK_NEW)
 		conn__announce(tp, s, &s->connector, &news);
@@ -106,8 +112,21 @@ static __always_inline void conn__closed(struct sock *sk, int old)
 	news.rcv_seq = sock__read_end(tp);
 	if (s->role == WS_ROLE_CONNECTED && s->life == SOCK_NEW)
 		conn__announce(tp, s, &s->connector, &news);
-	if (s->life == SOCK_ANNOUNCED)
+	/* What lies in the queue can be read yet: then the last read or the end of the socket says it. */
+	s->left_state = old;
+	if (s->life == SOCK_ANNOUNCED && !sock__unread(tp))
 		conn__close(tp, s, old, now);
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(conn__destroyed, struct sock *sk)
+{
+	struct ws_sock *s = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (s && tp && s->life == SOCK_ANNOUNCED)
+		conn__close(tp, s, s->left_state, bpf_ktime_get_ns());
+	return 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")

@@ -46,7 +46,8 @@ struct ws_sock {
 	__u8 life;     /* enum ws_sock_life */
 	__u8 last_dir; /* who spoke last; 2: nobody yet */
 	__u8 own_budget;
-	__u8 pad[3];
+	__u8 left_state; /* the TCP state before CLOSE, if that came ahead of the last read */
+	__u8 pad[2];
 };
 
 struct conn_socks {
@@ -271,6 +272,12 @@ static __always_inline void conn__announce(struct tcp_sock *tp, struct ws_sock *
 	if (!news->connecting)
 		s->life = SOCK_ANNOUNCED;
 	emit__submit(c, emit__fill(), news->now);
+}
+
+/* Is there something that can still be read? Also after a reset or in TIME_WAIT, which is CLOSE here. */
+static __always_inline bool sock__unread(struct tcp_sock *tp)
+{
+	return (__s32)(tp->rcv_nxt - sock__read_end(tp)) > 1; /* a FIN counts one */
 }
 
 /* Says that it is over; `state` is the one it left. Once for a connection that was announced. */

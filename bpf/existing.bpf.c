@@ -86,6 +86,10 @@ int existing__sockets(struct bpf_iter__task_file *ctx)
 	news.now = bpf_ktime_get_ns();
 	news.snd_seq = sock__sent_end(tp, sk->__sk_common.skc_state);
 	news.rcv_seq = sock__read_end(tp);
+	if (!s->rx_known) {
+		s->rx_next = news.rcv_seq;
+		s->rx_known = 1;
+	}
 	conn__announce(tp, s, &actor, &news);
 	return 0;
 }

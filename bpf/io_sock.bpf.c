@@ -10,16 +10,31 @@
  */
 #include "payload.bpf.h"
 
-/* tcp_sendmsg_locked runs once for each turn of the kernel's loop; the first one is the start. */
+/*
+ * tcp_sendmsg_locked runs once for each turn of the kernel's loop; the first one is the start. It shows
+ * where the bytes are, whatever call or worker thread sends them; they are read at the end of the send,
+ * for here their pages may not be mapped yet.
+ */
 SEC("tp_btf/tcp_sendmsg_locked")
-int BPF_PROG(io__send_starts, struct sock *sk)
+int BPF_PROG(io__send_starts, struct sock *sk, struct msghdr *msg)
 {
 	struct ws_task *t = select__task(bpf_get_current_task_btf());
+	const struct iov_iter *it = &msg->msg_iter;
+	__u8 type;
 
 	if (!t || t->send_sock == (__u64)sk)
 		return 0;
 	t->send_sock = (__u64)sk;
 	t->send_start_ns = bpf_ktime_get_ns();
+	t->send_addr = 0;
+	t->send_vectors = 0;
+	type = it->iter_type;
+	if (type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
+		t->send_addr = (__u64)it->ubuf + it->iov_offset;
+	} else if (type == bpf_core_enum_value(enum iter_type, ITER_IOVEC) && it->iov_offset == 0) {
+		t->send_addr = (__u64)it->__iov;
+		t->send_vectors = it->nr_segs < 0xffff ? it->nr_segs : 0xffff;
+	}
 	return 0;
 }
 
@@ -295,16 +310,18 @@ static __always_inline int io__transfer(struct sock *sk, int n, int flags, const
 		emit__count(WS_CNT_ignored, 1);
 		return 0;
 	}
-	if (x.want && !(dir == WS_DIR_IN && flags & MSG_TRUNC)) /* MSG_TRUNC: user memory is stale */
+	if (x.want && dir == WS_DIR_OUT && t && t->send_sock == (__u64)sk)
+		payload__locate_send(&x);
+	else if (x.want && !(dir == WS_DIR_IN && flags & MSG_TRUNC)) /* MSG_TRUNC: user memory is stale */
 		payload__locate(&x, (__u64)sk);
 	if (x.want && !x.addr) {
 		x.want = 0;
 		x.cap = WS_CAP_NO_ADDRESS;
 	}
 	io__emit(&x);
-	/* Reset before its owner had used it: nobody else will say that it is over. */
-	if (x.s->life == SOCK_ANNOUNCED && sk->__sk_common.skc_state == TCP_CLOSE)
-		conn__close(tp, x.s, TCP_CLOSE, x.now);
+	/* It was over before its owner had used it or read all: this is the end. */
+	if (x.s->life == SOCK_ANNOUNCED && sk->__sk_common.skc_state == TCP_CLOSE && !sock__unread(tp))
+		conn__close(tp, x.s, x.s->left_state ? x.s->left_state : TCP_CLOSE, x.now);
 	return 0;
 }
 
@@ -326,4 +343,29 @@ int BPF_PROG(io__received, struct sock *sk, int ret, int flags)
 	if (ret <= 0 || flags & MSG_PEEK)
 		return 0;
 	return io__transfer(sk, ret, flags, WS_DIR_IN, select__task(bpf_get_current_task_btf()));
+}
+
+/*
+ * splice() and the zero-copy getsockopt() read past sock_recv_length; what they took shows when the
+ * window is adjusted. In other calls sock_recv_length follows and says it.
+ */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(io__read_unseen, struct sock *sk)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 nr = ARG_NR((struct pt_regs *)bpf_task_pt_regs(task));
+	struct ws_task *t;
+	struct ws_sock *s;
+	struct tcp_sock *tp;
+	__s32 n;
+
+	if ((nr != NR_SPLICE && nr != NR_GETSOCKOPT) || task->flags & (PF_KTHREAD | PF_IO_WORKER))
+		return 0;
+	t = select__task(task);
+	tp = t ? bpf_skc_to_tcp_sock(sk) : NULL;
+	s = tp ? bpf_sk_storage_get(&socks, sk, NULL, 0) : NULL;
+	if (!s || !s->rx_known)
+		return 0;
+	n = sock__read_end(tp) - s->rx_next;
+	return n > 0 ? io__transfer(sk, n, MSG_TRUNC, WS_DIR_IN, t) : 0;
 }

@@ -20,6 +20,7 @@ struct transfer {
 	__u64 now, start_ns, fill;
 	__u64 addr; /* of the bytes, or of the vector if `vectors` */
 	__u32 vectors;
+	__u32 kernel_vector; /* the vector, not the bytes, lies in the kernel's memory */
 	__u32 seq, wire_len;
 	__u32 want; /* bytes to copy */
 	__u32 shed; /* bytes that would have been, had the ring not been nearly full */
@@ -47,6 +48,8 @@ static const __u8 payload_calls[512] = {
 	[328] = ARGS_VECTOR, /* pwritev2 */
 };
 #define TASK_IS_32BIT(task) ((task)->thread_info.status & TS_COMPAT)
+#define NR_SPLICE 275 /* arch/x86/entry/syscalls/syscall_64.tbl */
+#define NR_GETSOCKOPT 55
 #elif defined(__TARGET_ARCH_arm64)
 #define ARG_NR(r) ((r)->syscallno)
 #define ARG_FD(r) ((r)->regs[0])
@@ -57,6 +60,8 @@ static const __u8 payload_calls[512] = {
 	[207] = ARGS_BUFFER, [211] = ARGS_MSGHDR, [212] = ARGS_MSGHDR, [286] = ARGS_VECTOR, [287] = ARGS_VECTOR,
 };
 #define TASK_IS_32BIT(task) ((task)->thread_info.flags & (1ul << 22)) /* TIF_32BIT */
+#define NR_SPLICE 76 /* include/uapi/asm-generic/unistd.h */
+#define NR_GETSOCKOPT 209
 #endif
 
 /* Is this descriptor of the current task that socket? */
@@ -123,6 +128,27 @@ static __always_inline void payload__locate(struct transfer *x, __u64 sk)
 		payload__locate_msghdr(x, ARG_2(regs));
 }
 
+/* What tcp_sendmsg_locked has shown. The first vectors may be empty: then it is left as a vector. */
+static __always_inline void payload__locate_send(struct transfer *x)
+{
+	struct iovec first = {};
+
+	x->addr = x->t->send_addr;
+	x->vectors = x->t->send_vectors;
+	x->kernel_vector = 1;
+	if (!x->vectors || bpf_probe_read_kernel(&first, sizeof(first), (void *)x->addr) || first.iov_len < x->want)
+		return;
+	x->addr = (__u64)first.iov_base;
+	x->vectors = 0;
+}
+
+static __always_inline long payload__vector(struct iovec *v, const struct transfer *x, __u32 i)
+{
+	const void *at = (void *)(x->addr + i * sizeof(*v));
+
+	return x->kernel_vector ? bpf_probe_read_kernel(v, sizeof(*v), at) : bpf_probe_read_user(v, sizeof(*v), at);
+}
+
 /* One plain buffer. `room` is the constant size of the payload. */
 static __always_inline void payload__copy(struct ws_rec_data *d, const struct transfer *x, const __u64 room)
 {
@@ -152,7 +178,7 @@ static __always_inline void payload__gather(struct ws_rec_data *d, const struct 
 		at = *got;
 		if (i >= x->vectors || at >= x->want)
 			return;
-		if (bpf_probe_read_user(&v, sizeof(v), (void *)(x->addr + i * sizeof(v))))
+		if (payload__vector(&v, x, i))
 			goto fault;
 		n = x->want - at;
 		if (n > v.iov_len)

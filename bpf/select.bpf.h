@@ -17,6 +17,8 @@ struct ws_task {
 	__u16 goid_offset;
 	/* The send that is under way: io_sock.bpf.c. In the task, for threads may share a socket. */
 	__u64 send_sock, send_start_ns;
+	__u64 send_addr; /* of its bytes; of the kernel's copy of its vector if send_vectors; 0: not the user's */
+	__u32 send_vectors, pad;
 	__u64 inner_sleeps; /* sched.bpf.c */
 };
 
