@@ -159,6 +159,7 @@ static void export__schedule_retry(struct export *e)
 	uint64_t asked = sender__retry_after_ms(e->sender), wait;
 
 	e->n.failures++;
+	e->now = now_ms(); /* the last tick was a while ago, and not a moment of what was asked for is cut */
 	if (e->now - e->first_try >= e->s.export_timeout_ms) {
 		e->n.dropped_retry += e->head->spans;
 		export__complain(e, "gave up on a batch");
@@ -245,6 +246,7 @@ int export__flush(struct export *e, uint64_t ms)
 	}
 	if (!e->head)
 		return 0;
+	sender__cancel(e->sender);
 	while (e->head) {
 		e->n.dropped_retry += e->head->spans;
 		export__pop(e);

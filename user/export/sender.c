@@ -125,8 +125,7 @@ void sender__free(struct sender *s)
 {
 	if (!s)
 		return;
-	if (s->busy)
-		curl_multi_remove_handle(s->multi, s->easy);
+	sender__cancel(s);
 	curl_easy_cleanup(s->easy);
 	curl_multi_cleanup(s->multi);
 	curl_slist_free_all(s->headers);
@@ -142,6 +141,13 @@ void sender__post(struct sender *s, const char *body, size_t size)
 	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
 	curl_multi_add_handle(s->multi, s->easy);
 	s->busy = true;
+}
+
+void sender__cancel(struct sender *s)
+{
+	if (s->busy)
+		curl_multi_remove_handle(s->multi, s->easy);
+	s->busy = false;
 }
 
 static enum sender_result sender__judge(struct sender *s, CURLcode code)

@@ -19,6 +19,8 @@ struct sender *sender__new(const struct export_settings *s, int epoll_fd, void *
 void sender__free(struct sender *s);
 /* body is borrowed until the result is known. */
 void sender__post(struct sender *s, const char *body, size_t size);
+/* Forgets the post that is under way, if there is one: its body is borrowed no longer. */
+void sender__cancel(struct sender *s);
 /* Drives the transfer. Any result but BUSY is told once. */
 enum sender_result sender__drive(struct sender *s);
 /* As sender__drive, after waiting for something to happen, at most ms. */
