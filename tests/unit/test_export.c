@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_export.c - batches, queue, retries and the flush at the end, against a collector that answers
+ * from a script. After every step: spans == exported + rejected + dropped_queue + dropped_retry + queued.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <zlib.h>
+
+#include "collector.h"
+#include "export/export.h"
+#include "meta/meta.h"
+#include "util/log.h"
+
+#define DEADLINE_MS 15000
+#define NEVER 1000000000
+#define ROWS(a) (a), sizeof(a) / sizeof(*(a))
+
+struct rig {
+	struct collector c;
+	struct export_settings s;
+	struct export *e;
+	struct process *p;
+	struct attrs attrs;
+	uint32_t next_id;
+	int epoll_fd;
+};
+
+static void check_sum(const struct rig *r)
+{
+	const struct export_counters *n = export__counters(r->e);
+
+	assert_int_equal(n->spans, n->exported + n->rejected + n->dropped_queue + n->dropped_retry + n->queued);
+	assert_true(n->queued <= r->s.max_queue);
+}
+
+static void rig__open(struct rig *r, const struct answer *script, size_t rows)
+{
+	memset(r, 0, sizeof(*r));
+	collector__open(&r->c, script, rows);
+	r->s = (struct export_settings){
+		.timeout_ms = DEADLINE_MS, .schedule_delay_ms = NEVER, .export_timeout_ms = NEVER,
+		.max_queue = 1000, .max_batch = 3,
+	};
+	snprintf(r->s.endpoint, sizeof(r->s.endpoint), "%s", r->c.url);
+	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	r->p = calloc(1, sizeof(*r->p));
+	r->p->refs = 1;
+	attrs__str(&r->p->resource, "service.name", SLICE("test"));
+	attrs__str(&r->attrs, "url.path", SLICE("/orders"));
+}
+
+static void rig__start(struct rig *r)
+{
+	char err[512] = "";
+
+	r->e = export__new(&r->s, r->epoll_fd, err, sizeof(err));
+	if (!r->e)
+		fail_msg("%s", err);
+}
+
+static void rig__close(struct rig *r)
+{
+	check_sum(r);
+	export__free(r->e);
+	close(r->epoll_fd);
+	collector__down(&r->c);
+	collector__free(&r->c);
+	assert_int_equal(r->p->refs, 1);
+	process__unref(r->p);
+	attrs__free(&r->attrs);
+}
+
+static void add(struct rig *r, unsigned n)
+{
+	while (n--) {
+		struct span s = {.kind = SPAN_SERVER, .name = "GET", .start_ns = 1, .end_ns = 2, .attrs = &r->attrs,
+				 .process = r->p, .trace_id = {1}};
+
+		r->next_id++;
+		memcpy(s.span_id, &r->next_id, 4);
+		export__span(r->e, &s);
+		check_sum(r);
+	}
+}
+
+/* As the agent does: events at once, a tick every 50 ms. */
+static void turn(struct rig *r, uint64_t *ticked)
+{
+	struct epoll_event ev;
+
+	if (epoll_wait(r->epoll_fd, &ev, 1, 5) > 0) {
+		assert_ptr_equal(ev.data.ptr, r->e);
+		export__ready(r->e);
+		check_sum(r);
+	}
+	if (collector__now() >= *ticked + 50) {
+		*ticked = collector__now();
+		export__tick(r->e, *ticked);
+		check_sum(r);
+	}
+}
+
+static void until(struct rig *r, bool (*done)(struct rig *r))
+{
+	uint64_t end = collector__now() + DEADLINE_MS, ticked = 0;
+
+	while (!done(r)) {
+		if (collector__now() > end)
+			fail_msg("%llu spans still queued", (unsigned long long)export__counters(r->e)->queued);
+		turn(r, &ticked);
+	}
+}
+
+static bool is_empty(struct rig *r)
+{
+	return !export__counters(r->e)->queued;
+}
+
+static bool is_one_left(struct rig *r)
+{
+	return export__counters(r->e)->queued == 1;
+}
+
+static bool has_failed(struct rig *r)
+{
+	return export__counters(r->e)->failures;
+}
+
+static bool is_seen(struct rig *r)
+{
+	return collector__count(&r->c);
+}
+
+static void drain(struct rig *r)
+{
+	until(r, is_empty);
+}
+
+static void run_for(struct rig *r, uint64_t ms)
+{
+	uint64_t end = collector__now() + ms, ticked = 0;
+
+	while (collector__now() < end)
+		turn(r, &ticked);
+}
+
+struct expected {
+	uint64_t exported, rejected, dropped_queue, dropped_retry, queued, batches, retries, failures;
+};
+
+static void check_counters(const struct rig *r, struct expected x)
+{
+	const struct export_counters *n = export__counters(r->e);
+
+	assert_int_equal(n->exported, x.exported);
+	assert_int_equal(n->rejected, x.rejected);
+	assert_int_equal(n->dropped_queue, x.dropped_queue);
+	assert_int_equal(n->dropped_retry, x.dropped_retry);
+	assert_int_equal(n->queued, x.queued);
+	assert_int_equal(n->batches, x.batches);
+	assert_int_equal(n->retries, x.retries);
+	assert_int_equal(n->failures, x.failures);
+}
+
+static const struct answer ok[] = {{.status = 200}};
+
+/* A full batch goes at once, with nobody's help; the rest waits for its time. */
+static void test_batches(void **state)
+{
+	struct rig r;
+	uint64_t bytes = 0;
+
+	rig__open(&r, ROWS(ok));
+	collector__up(&r.c);
+	rig__start(&r);
+	add(&r, 2);
+	run_for(&r, 120);
+	assert_int_equal(collector__count(&r.c), 0);
+	add(&r, 5);
+	check_counters(&r, (struct expected){.queued = 7, .batches = 2});
+	until(&r, is_one_left);
+	check_counters(&r, (struct expected){.exported = 6, .queued = 1, .batches = 2});
+	assert_int_equal(collector__count(&r.c), 2);
+	for (int i = 0; i < 2; i++)
+		bytes += r.c.seen[i].body_n;
+	assert_int_equal(export__counters(r.e)->bytes_sent, bytes);
+	assert_int_equal(export__counters(r.e)->bytes_encoded, bytes);
+	rig__close(&r);
+}
+
+/* OTEL_BSP_SCHEDULE_DELAY counts from a batch's first span. */
+static void test_schedule_delay(void **state)
+{
+	struct rig r;
+	uint64_t now;
+
+	rig__open(&r, ROWS(ok));
+	r.s.schedule_delay_ms = 60000;
+	collector__up(&r.c);
+	rig__start(&r);
+	now = collector__now();
+	assert_int_equal(export__tick(r.e, now), -1);
+	add(&r, 1);
+	export__tick(r.e, now + 30000);
+	add(&r, 1);
+	export__tick(r.e, now + 59999);
+	check_counters(&r, (struct expected){.queued = 2});
+	assert_true(export__tick(r.e, now + 60000) > 0);
+	check_counters(&r, (struct expected){.queued = 2, .batches = 1});
+	drain(&r);
+	check_counters(&r, (struct expected){.exported = 2, .batches = 1});
+	assert_int_equal(export__tick(r.e, now + 200000), -1);
+	rig__close(&r);
+}
+
+/* A retry comes when it may, not earlier, with the same bytes. */
+static void check_retry(const struct answer *first, unsigned min_ms)
+{
+	struct answer script[2] = {*first, {.status = 200}};
+	struct rig r;
+
+	rig__open(&r, script, 2);
+	r.s.timeout_ms = 300;
+	collector__up(&r.c);
+	rig__start(&r);
+	add(&r, 3);
+	drain(&r);
+	check_counters(&r, (struct expected){.exported = 3, .batches = 1, .retries = 1, .failures = 1});
+	assert_int_equal(collector__count(&r.c), 2);
+	assert_int_equal(r.c.seen[0].body_n, r.c.seen[1].body_n);
+	assert_memory_equal(r.c.seen[0].body, r.c.seen[1].body, r.c.seen[0].body_n);
+	if (r.c.seen[0].answered)
+		assert_true(r.c.seen[1].at - r.c.seen[0].answered >= min_ms);
+	else
+		assert_true(r.c.seen[1].at - r.c.seen[0].at >= min_ms);
+	rig__close(&r);
+}
+
+static void test_retry(void **state)
+{
+	/* The answer comes between two ticks: the time that was asked for counts from then. */
+	check_retry(&(struct answer){.status = 503, .headers = "Retry-After: 1\r\n", .delay_ms = 40}, 1000);
+	check_retry(&(struct answer){.status = 429, .headers = "Retry-After: 1\r\n", .delay_ms = 25}, 1000);
+	check_retry(&(struct answer){.status = 503}, 240);
+	check_retry(&(struct answer){.status = 429}, 240);
+	check_retry(&(struct answer){.status = 502}, 240);
+	check_retry(&(struct answer){.how = HANG_UP}, 240);
+	check_retry(&(struct answer){.how = HANG}, 300 + 240);
+}
+
+/* Each wait is longer than the one before, on average; jitter is half of it. */
+static void test_back_off(void **state)
+{
+	static const struct answer script[] = {{.status = 503}, {.status = 503}, {.status = 503}, {.status = 200}};
+	static const uint64_t least[] = {240, 365, 550};
+	struct rig r;
+
+	rig__open(&r, ROWS(script));
+	collector__up(&r.c);
+	rig__start(&r);
+	add(&r, 3);
+	drain(&r);
+	check_counters(&r, (struct expected){.exported = 3, .batches = 1, .retries = 3, .failures = 3});
+	for (int i = 0; i < 3; i++)
+		assert_true(r.c.seen[i + 1].at - r.c.seen[i].answered >= least[i]);
+	rig__close(&r);
+}
+
+/* Refused for good: told once, and the next batch is not held up. */
+static void test_refused(void **state)
+{
+	static const struct answer script[] = {{.status = 400}, {.status = 307, .headers = "Location: /x\r\n"}, {.status = 200}};
+	struct rig r;
+
+	rig__open(&r, ROWS(script));
+	collector__up(&r.c);
+	rig__start(&r);
+	add(&r, 9);
+	drain(&r);
+	check_counters(&r, (struct expected){.exported = 3, .rejected = 6, .batches = 3, .failures = 2});
+	assert_int_equal(collector__count(&r.c), 3);
+	rig__close(&r);
+}
+
+static void test_partial_success(void **state)
+{
+	static const struct answer script[] = {
+		{.status = 200, .body = "\x0a\x02\x08\x02", .body_n = 4},
+		{.status = 200, .body = "\x0a\x02\x08\x7f", .body_n = 4}, /* more than there were */
+		{.status = 200},
+	};
+	struct rig r;
+
+	rig__open(&r, ROWS(script));
+	collector__up(&r.c);
+	rig__start(&r);
+	add(&r, 9);
+	drain(&r);
+	check_counters(&r, (struct expected){.exported = 1 + 0 + 3, .rejected = 2 + 3, .batches = 3});
+	rig__close(&r);
+}
+
+static void test_partial_success_json(void **state)
+{
+	static const char body[] = "{\"partialSuccess\":{\"rejectedSpans\":\"1\"}}";
+	static const struct answer script[] = {{.status = 200, .body = body, .body_n = sizeof(body) - 1}};
+	struct rig r;
+
+	rig__open(&r, ROWS(script));
+	r.s.protocol = OTLP_HTTP_JSON;
+	collector__up(&r.c);
+	rig__start(&r);
+	add(&r, 3);
+	drain(&r);
+	check_counters(&r, (struct expected){.exported = 2, .rejected = 1, .batches = 1});
+	assert_memory_equal(r.c.seen[0].body, "{\"resourceSpans\":", 17);
+	rig__close(&r);
+}
+
+/* Nobody listens, then somebody does: what was queued arrives in order. */
+static void test_down_then_up(void **state)
+{
+	uint32_t first[3] = {1, 4, 7};
+	struct rig r;
+
+	rig__open(&r, ROWS(ok));
+	rig__start(&r);
+	add(&r, 9);
+	until(&r, has_failed);
+	check_counters(&r, (struct expected){.queued = 9, .batches = 3, .failures = 1});
+	collector__up(&r.c);
+	drain(&r);
+	assert_int_equal(export__counters(r.e)->exported, 9);
+	assert_int_equal(collector__count(&r.c), 3);
+	for (int i = 0; i < 3; i++)
+		assert_non_null(memmem(r.c.seen[i].body, r.c.seen[i].body_n, &first[i], 4));
+	rig__close(&r);
+}
+
+/* A collector that holds its breath: the queue fills up, what comes then is counted, memory is not taken. */
+static void test_queue_full(void **state)
+{
+	static const struct answer script[] = {{.how = HANG}};
+	struct rig r;
+
+	rig__open(&r, ROWS(script));
+	r.s.max_queue = 10;
+	collector__up(&r.c);
+	rig__start(&r);
+	add(&r, 25);
+	run_for(&r, 100);
+	check_counters(&r, (struct expected){.dropped_queue = 15, .queued = 10, .batches = 3});
+	rig__close(&r);
+}
+
+/* OTEL_BSP_EXPORT_TIMEOUT: a batch that can't be delivered makes room for the next one. */
+static void test_give_up(void **state)
+{
+	static const struct answer script[] = {{.status = 503}};
+	struct rig r;
+
+	rig__open(&r, ROWS(script));
+	r.s.export_timeout_ms = 400;
+	collector__up(&r.c);
+	rig__start(&r);
+	add(&r, 6);
+	drain(&r);
+	assert_int_equal(export__counters(r.e)->dropped_retry, 6);
+	assert_int_equal(export__counters(r.e)->batches, 2);
+	assert_true(export__counters(r.e)->retries >= 2);
+	rig__close(&r);
+}
+
+static void test_flush(void **state)
+{
+	struct rig r;
+
+	rig__open(&r, ROWS(ok));
+	collector__up(&r.c);
+	rig__start(&r);
+	assert_int_equal(export__flush(r.e, 1000), 0);
+	add(&r, 10);
+	assert_int_equal(export__flush(r.e, DEADLINE_MS), 0);
+	check_counters(&r, (struct expected){.exported = 10, .batches = 4});
+	rig__close(&r);
+}
+
+/* The end does not wait for a collector that does not answer; and there may be life after it. */
+static void check_flush_deadline(const struct answer *first)
+{
+	struct answer script[2] = {*first, {.status = 200}};
+	uint64_t began, took;
+	struct rig r;
+
+	rig__open(&r, script, 2);
+	collector__up(&r.c);
+	rig__start(&r);
+	add(&r, 7);
+	until(&r, is_seen);
+	began = collector__now();
+	assert_int_equal(export__flush(r.e, 300), -ETIMEDOUT);
+	took = collector__now() - began;
+	assert_in_range(took, 290, 3000);
+	check_counters(&r, (struct expected){.dropped_retry = 7, .batches = 3, .failures = first->how == ANSWER});
+	add(&r, 4);
+	assert_int_equal(export__flush(r.e, DEADLINE_MS), 0);
+	assert_int_equal(export__counters(r.e)->exported, 4);
+	rig__close(&r);
+}
+
+static void test_flush_deadline(void **state)
+{
+	check_flush_deadline(&(struct answer){.how = HANG});
+	check_flush_deadline(&(struct answer){.status = 503, .headers = "Retry-After: 60\r\n"});
+}
+
+static char *inflated(const struct collector_request *q, size_t *n)
+{
+	z_stream z = {.next_in = (Bytef *)q->body, .avail_in = (uInt)q->body_n};
+	char *out = malloc(1 << 20);
+
+	assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK);
+	z.next_out = (Bytef *)out;
+	z.avail_out = 1 << 20;
+	assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
+	*n = z.total_out;
+	inflateEnd(&z);
+	return out;
+}
+
+static void test_gzip(void **state)
+{
+	struct rig r[2];
+	char *plain;
+	size_t n;
+
+	for (int i = 0; i < 2; i++) {
+		rig__open(&r[i], ROWS(ok));
+		r[i].s.gzip = i;
+		r[i].s.max_batch = 500;
+		collector__up(&r[i].c);
+		rig__start(&r[i]);
+		add(&r[i], 500);
+		drain(&r[i]);
+		assert_int_equal(export__counters(r[i].e)->exported, 500);
+	}
+	assert_non_null(strstr(r[1].c.seen[0].head, "Content-Encoding: gzip\r\n"));
+	plain = inflated(&r[1].c.seen[0], &n);
+	assert_int_equal(n, r[0].c.seen[0].body_n);
+	assert_memory_equal(plain, r[0].c.seen[0].body, n);
+	assert_int_equal(export__counters(r[1].e)->bytes_encoded, n);
+	assert_int_equal(export__counters(r[1].e)->bytes_sent, r[1].c.seen[0].body_n);
+	assert_true(r[1].c.seen[0].body_n < n / 4);
+	free(plain);
+	rig__close(&r[0]);
+	rig__close(&r[1]);
+}
+
+/* Freed with everything under way: nothing is left behind (ASan looks). */
+static void test_free_busy(void **state)
+{
+	static const struct answer script[] = {{.how = HANG}};
+	struct rig r;
+
+	rig__open(&r, ROWS(script));
+	collector__up(&r.c);
+	rig__start(&r);
+	add(&r, 8);
+	until(&r, is_seen);
+	rig__close(&r);
+	export__free(NULL);
+}
+
+int main(void)
+{
+	static const char *const proxies[] = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_batches),	      cmocka_unit_test(test_schedule_delay),
+		cmocka_unit_test(test_retry),	      cmocka_unit_test(test_back_off),
+		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_partial_success),
+		cmocka_unit_test(test_partial_success_json), cmocka_unit_test(test_down_then_up),
+		cmocka_unit_test(test_queue_full),    cmocka_unit_test(test_give_up),
+		cmocka_unit_test(test_flush),	      cmocka_unit_test(test_flush_deadline),
+		cmocka_unit_test(test_gzip),	      cmocka_unit_test(test_free_busy),
+	};
+
+	for (size_t i = 0; i < sizeof(proxies) / sizeof(*proxies); i++)
+		unsetenv(proxies[i]);
+	signal(SIGPIPE, SIG_IGN);
+	log__set_level(LOG_ERROR);
+	return cmocka_run_group_tests_name("export", tests, NULL, NULL);
+}
