@@ -65,16 +65,20 @@ e2e: all
 	@tests/progs/shop/build
 	@bats --tap $(E2E)
 
+# Recordings and the spans that they must give. See tests/replay/README.
+replay: all
+	@tests/replay/run
+
 layout:
 	@tools/check-layout
 truth-unit:
 	@/usr/bin/python3 tests/truth/test_check.py
 
 # Everything, one after the other, to the end whatever fails; tools/test counts what they print.
-CHECKS := layout unit malformed fuzz-short e2e truth-unit
+CHECKS := layout unit malformed fuzz-short replay e2e truth-unit
 check: all
 	@failed=; for t in $(CHECKS); do \
 		echo "# $$t"; $(MAKE) --no-print-directory $$t || failed="$$failed $$t"; \
 	done; [ -z "$$failed" ] || { echo "# failed:$$failed"; exit 1; }
 
-.PHONY: e2e layout truth-unit check
+.PHONY: e2e replay layout truth-unit check

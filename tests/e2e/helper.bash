@@ -71,6 +71,8 @@ spawn() {
 	local name=$1
 	shift
 	log "spawn $name: $*"
+	rm -f "$T/$name.out" "$T/$name.err"   # nobody may read what an earlier one of this name has said
+	: > "$T/$name.out" > "$T/$name.err"
 	# SIGINT is ignored by what a shell puts into the background.
 	env --default-signal=INT "$@" < "${stdin:-/dev/null}" > "$T/$name.out" 2> "$T/$name.err" 3>&- 4>&- &
 	pid=$!
