@@ -80,6 +80,9 @@ void ledger__log(const struct ledger *l)
 		  (unsigned long long)l->kernel[WS_CNT_shed_payload], (unsigned long long)l->kernel[WS_CNT_no_address],
 		  (unsigned long long)l->kernel[WS_CNT_fault], (unsigned long long)l->conn->gaps,
 		  (unsigned long long)l->conn->gap_bytes);
+	if (l->kernel[WS_CNT_missed_runs])
+		log__warn("the kernel skipped %llu runs of our programs, which were busy on the same CPU",
+			  (unsigned long long)l->kernel[WS_CNT_missed_runs]);
 	if (t.records_lost)
 		log__warn("the ring buffer was too small: raise --ring-size");
 	log__info("exchanges: %llu; touched by loss %llu, truncated %llu, without response %llu; undecodable bytes %llu",
