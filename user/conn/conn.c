@@ -42,6 +42,8 @@ struct entry {
 	int last_dir; /* of the last chunk, -1 none */
 	bool addressed; /* a CONN record came */
 	uint64_t closed_at;
+	uint32_t end[2];       /* the socket's last sequence numbers: by enum ws_dir */
+	bool lost_records[2];  /* the kernel could not make all records of that direction */
 	struct list by_use;
 	struct list lingering;
 };
@@ -88,7 +90,8 @@ static void entry__use_process(struct conns *cs, struct entry *e, uint32_t tgid)
 {
 	struct process *p;
 
-	if (!tgid || (e->c.process && e->c.process->pid == tgid))
+	/* Nobody known is a process, too: every span has one. */
+	if (e->c.process && (!tgid || e->c.process->pid == tgid))
 		return;
 	p = process__ref(meta__process(cs->meta, tgid));
 	process__unref(e->c.process);
@@ -263,13 +266,29 @@ static void conns__opened(struct conns *cs, const struct ws_rec_conn *r)
 	peers__add(&cs->peers, &e->c);
 }
 
-/* Nothing more will come. What the socket's last sequence numbers tell of lost bytes is told first. */
+/* What the socket's last sequence numbers tell of lost bytes. */
+static void stream__tail(struct conns *cs, struct entry *e, enum ws_dir dir)
+{
+	struct stream *s = &e->stream[dir];
+	int32_t rest;
+
+	stream__drain(cs, e, dir, true);
+	rest = (int32_t)(e->end[dir] - (uint32_t)s->next);
+	/* A FIN takes one number of its own. Only what the kernel says it lost is loss. */
+	if (!s->known || !e->lost_records[dir] || rest <= 1)
+		return;
+	stream__skip(cs, e, dir, (uint64_t)rest);
+	exchanges__lost(cs->exchanges, &e->c, dir, (uint64_t)rest);
+}
+
+/* Nothing more will come. */
 static void entry__close(struct conns *cs, struct entry *e)
 {
-	stream__drain(cs, e, WS_DIR_IN, true);
-	stream__drain(cs, e, WS_DIR_OUT, true);
+	stream__tail(cs, e, WS_DIR_IN);
+	stream__tail(cs, e, WS_DIR_OUT);
 	e->c.closed = true;
 	decode__closed(cs->decode, &e->c, e->closed_at);
+	exchanges__closed(cs->exchanges, &e->c, e->closed_at);
 	peers__remove(&cs->peers, &e->c);
 	table__remove(&cs->by_id, e->c.id);
 	list__remove(&e->by_use);
@@ -292,25 +311,19 @@ static struct entry *entry__new(struct conns *cs)
 	return e;
 }
 
+/* It lingers: records of its last transfers may still be on their way. */
 static void conns__closing(struct conns *cs, const struct ws_rec_close *r)
 {
 	struct entry *e = table__get(&cs->by_id, r->conn);
-	const uint32_t end[2] = {r->rcv_seq, r->snd_seq};
 
 	if (!e || e->closed_at)
 		return;
 	e->closed_at = r->head.time_ns;
+	e->end[WS_DIR_IN] = r->rcv_seq;
+	e->end[WS_DIR_OUT] = r->snd_seq;
+	for (int dir = 0; dir < 2; dir++)
+		e->lost_records[dir] = r->lost[dir];
 	list__append(&cs->lingering, &e->lingering);
-	for (int dir = 0; dir < 2; dir++) {
-		struct stream *s = &e->stream[dir];
-		int32_t rest = (int32_t)(end[dir] - (uint32_t)s->next);
-
-		/* A FIN takes one number of its own. Only what the kernel says it lost is loss. */
-		if (s->known && !s->held && r->lost[dir] && rest > 1) {
-			stream__skip(cs, e, dir, (uint64_t)rest);
-			exchanges__lost(cs->exchanges, &e->c, dir, (uint64_t)rest);
-		}
-	}
 }
 
 void conns__event(struct conns *c, const struct event *e)
