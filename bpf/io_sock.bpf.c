@@ -8,7 +8,7 @@
  *
  * Ranges: sent are [write_seq - n, write_seq), read are [copied_seq - n, copied_seq), less a FIN.
  */
-#include "payload.bpf.h"
+#include "io_ring.bpf.h"
 
 /*
  * tcp_sendmsg_locked runs once for each turn of the kernel's loop; the first one is the start. It shows
@@ -277,6 +277,24 @@ static __noinline struct ws_task *io__select_by_port(struct sock *sk, struct tas
 	return select__task(task);
 }
 
+static __noinline int io__locate_ring(struct transfer *x, __u64 sk)
+{
+	io_ring__locate(x, sk);
+	return 0;
+}
+
+static __always_inline void io__locate(struct transfer *x, __u64 sk)
+{
+	bool worker = x->task->flags & PF_IO_WORKER;
+
+	payload__locate(x, sk);
+	if (x->addr || x->dir != WS_DIR_IN || (!worker && !x->task->io_uring) || TASK_IS_32BIT(x->task))
+		return;
+	/* A call of its own, whose place among its messages is not known: no request of the ring. */
+	if (worker || ARG_NR((struct pt_regs *)bpf_task_pt_regs(x->task)) != NR_RECVMMSG)
+		io__locate_ring(x, sk);
+}
+
 /* `t` is NULL in a task that is not traced (yet). */
 static __always_inline int io__transfer(struct sock *sk, int n, int flags, const enum ws_dir dir, struct ws_task *t)
 {
@@ -313,7 +331,7 @@ static __always_inline int io__transfer(struct sock *sk, int n, int flags, const
 	if (x.want && dir == WS_DIR_OUT && t && t->send_sock == (__u64)sk)
 		payload__locate_send(&x);
 	else if (x.want && !(dir == WS_DIR_IN && flags & MSG_TRUNC)) /* MSG_TRUNC: user memory is stale */
-		payload__locate(&x, (__u64)sk);
+		io__locate(&x, (__u64)sk);
 	if (x.want && !x.addr) {
 		x.want = 0;
 		x.cap = WS_CAP_NO_ADDRESS;

@@ -50,6 +50,7 @@ static const __u8 payload_calls[512] = {
 #define TASK_IS_32BIT(task) ((task)->thread_info.status & TS_COMPAT)
 #define NR_SPLICE 275 /* arch/x86/entry/syscalls/syscall_64.tbl */
 #define NR_GETSOCKOPT 55
+#define NR_RECVMMSG 299
 #elif defined(__TARGET_ARCH_arm64)
 #define ARG_NR(r) ((r)->syscallno)
 #define ARG_FD(r) ((r)->regs[0])
@@ -62,6 +63,7 @@ static const __u8 payload_calls[512] = {
 #define TASK_IS_32BIT(task) ((task)->thread_info.flags & (1ul << 22)) /* TIF_32BIT */
 #define NR_SPLICE 76 /* include/uapi/asm-generic/unistd.h */
 #define NR_GETSOCKOPT 209
+#define NR_RECVMMSG 243
 #endif
 
 /* Is this descriptor of the current task that socket? */

@@ -187,9 +187,9 @@ static enum verdict print_trial(FILE *out)
 
 static const char limits[] =
 	"\nwhat is not traced\n"
-	"     seen with sizes and times, but without bytes: sendfile, splice, what io_uring and recvmmsg receive,\n"
-	"     what 32-bit programs receive; more than 16 vectors or 16 KiB in one call; before 6.17 also what\n"
-	"     io_uring, sendmmsg and 32-bit programs send\n"
+	"     seen with sizes and times, but without bytes: sendfile, splice, what recvmmsg and 32-bit programs\n"
+	"     receive; more than 16 vectors or 16 KiB in one call; before 6.17 what io_uring, sendmmsg and 32-bit\n"
+	"     programs send; before 6.15 what io_uring receives\n"
 	"     seen as ciphertext only: TLS\n"
 	"     not seen: UDP, Unix sockets, MPTCP, kernel TLS ranges; as a gap: splice from a socket by io_uring\n";
 

@@ -11,6 +11,7 @@ const struct hook hooks[] = {
 	{"io__received", "sock_recv_length", "6.3", true, "bytes received", "nothing can be traced"},
 	{"io__send_starts", "tcp_sendmsg_locked", "6.17", false, "when a send began", "only its end is known"},
 	{"io__data_ready", "sk_data_ready", "6.3", false, "when bytes became readable", "only when they were read"},
+	{"io_ring__submitted", "io_uring_submit_req", "6.4", false, "bytes that io_uring received", "only their number is known"},
 	{"io__read_unseen", "tcp_rcv_space_adjust", "4.16", false, "bytes received by splice", "they are gaps"},
 	{"conn__set_state", "inet_sock_set_state", "4.16", true, "life of connections", "nothing can be traced"},
 	{"conn__destroyed", "tcp_destroy_sock", "4.16", true, "end of connections", "nothing can be traced"},
