@@ -15,7 +15,7 @@ $(B)/tests/test_otlp: $(B)/tests/otlp.pb-c.c
 EXTRA_test_otlp := -I$(B)/tests $(B)/tests/otlp.pb-c.c -lprotobuf-c
 
 unit: $(UNIT_BIN)
-	@for t in $^; do CMOCKA_MESSAGE_OUTPUT=TAP $$t || exit 1; done
+	@failed=; for t in $^; do CMOCKA_MESSAGE_OUTPUT=TAP $$t || failed=1; done; [ -z "$$failed" ]
 
 .PHONY: unit
 
