@@ -52,7 +52,7 @@ static void pb__attributes(struct pb *b, unsigned field, const struct attrs *lis
 	for (unsigned i = 0; i < list->n; i++) {
 		size_t pair = pb__open(b, field), value;
 
-		pb__bytes_field(b, KEY_VALUE_KEY, slice__of(list->v[i].key));
+		pb__bytes_field(b, KEY_VALUE_KEY, (struct slice){list->v[i].key, list->v[i].key_len});
 		value = pb__open(b, KEY_VALUE_VALUE);
 		pb__any(b, list, &list->v[i]);
 		pb__close(b, value);

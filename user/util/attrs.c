@@ -121,11 +121,13 @@ static bool attrs__reserve_text(struct attrs *a, size_t need)
 	return true;
 }
 
+/* Keys of the conventions begin alike, but are of many lengths. */
 static struct attr *attrs__lookup(const struct attrs *a, const char *key)
 {
+	size_t n = strlen(key);
 	for (unsigned i = 0; i < a->n; i++) {
-		const char *k = a->v[i].key;
-		if (k == key || (k[0] == key[0] && strcmp(k, key) == 0))
+		const struct attr *at = &a->v[i];
+		if (at->key == key || (at->key_len == n && memcmp(at->key, key, n) == 0))
 			return &a->v[i];
 	}
 	return NULL;
@@ -148,7 +150,7 @@ static struct attr *attrs__append(struct attrs *a, const char *key)
 		a->cap = (uint16_t)cap;
 	}
 	at = &a->v[a->n++];
-	*at = (struct attr){.key = key, .type = ATTR_BOOL};
+	*at = (struct attr){.key = key, .key_len = (uint16_t)strlen(key), .type = ATTR_BOOL};
 	return at;
 }
 

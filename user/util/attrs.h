@@ -21,7 +21,8 @@ enum attr_type { ATTR_STR, ATTR_INT, ATTR_BOOL, ATTR_DOUBLE };
 
 struct attr {
 	const char *key;
-	enum attr_type type;
+	uint16_t key_len;
+	uint8_t type; /* enum attr_type */
 	union {
 		struct { uint32_t off, len; } str; /* into attrs.text */
 		int64_t i;
