@@ -17,8 +17,10 @@
 #include "meta/service_name.h"
 #include "util/cursor.h"
 #include "util/table.h"
+#include "util/text.h"
 
 #define META_UPDATE_MAX 20 /* a record with one key adds to what was told of that process */
+#define DELETED " (deleted)" /* what the kernel adds to the path of a program that was replaced */
 #define PROC_FILE_MAX (128 * 1024)
 
 struct meta {
@@ -39,7 +41,10 @@ static const char *key__intern(struct slice key)
 	uint64_t h = hash__bytes(0, key.p, key.n);
 	char *s = table__get(&keys, h);
 
-	if (s || keys.n >= 1024)
+	for (size_t i = 0; i < key.n; i++)
+		if (key.p[i] <= ' ' || key.p[i] > '~')
+			return NULL;
+	if (!key.n || s || keys.n >= 1024)
 		return s;
 	s = strndup(key.p, key.n);
 	if (!s)
@@ -185,6 +190,8 @@ static void resource__set_instance(struct meta *m, struct attrs *a, const char *
 	uint64_t h = hash__bytes(start, m->boot_id, strlen(m->boot_id)), g;
 	char id[40];
 
+	if (attrs__find(a, "service.instance.id"))
+		return; /* its owner knows better */
 	h = hash__mix(h + pid);
 	g = hash__mix(h + hash__bytes(0, m->host_id, strlen(m->host_id)));
 	snprintf(id, sizeof(id), "%08x-%04x-8%03x-%04x-%012llx", (unsigned)(h >> 32), (unsigned)(h >> 16) & 0xffff,
@@ -206,7 +213,7 @@ static void resource__set_host(struct meta *m, struct attrs *a)
 
 static void process__set_service(struct process *p, struct slice name)
 {
-	snprintf(p->service, sizeof(p->service), "%.*s", (int)name.n, name.p);
+	text__copy(p->service, sizeof(p->service), name);
 	attrs__str(&p->resource, "service.name", name);
 }
 
@@ -227,10 +234,12 @@ static void process__name(struct meta *m, struct process *p, const char *dir, st
 	s = file__read(path, m->buf, PROC_FILE_MAX);
 	resource__add_list(&p->resource, env__get(s, SLICE("OTEL_RESOURCE_ATTRIBUTES")));
 	s = env__get(s, SLICE("OTEL_SERVICE_NAME"));
-	if (!s.n)
-		s = attrs__get_str(&p->resource, "service.name");
-	snprintf(name, sizeof(name), "%.*s", (int)s.n, s.p);
-	process__set_service(p, slice__of(name));
+	if (s.n)
+		process__set_service(p, s);
+	else if (attrs__get_str(&p->resource, "service.name").n)
+		text__copy(p->service, sizeof(p->service), attrs__get_str(&p->resource, "service.name"));
+	else
+		process__set_service(p, slice__of(name));
 }
 
 static void process__read(struct meta *m, struct process *p)
@@ -242,6 +251,8 @@ static void process__read(struct meta *m, struct process *p)
 	snprintf(path, sizeof(path), "%s/exe", dir);
 	n = readlink(path, exe, sizeof(exe) - 1);
 	exe[n > 0 ? n : 0] = '\0';
+	if (n > (ssize_t)strlen(DELETED) && !strcmp(exe + n - strlen(DELETED), DELETED))
+		exe[n - (ssize_t)strlen(DELETED)] = '\0';
 	resource__set_host(m, &p->resource);
 	process__name(m, p, dir, slice__of(exe));
 	resource__set_instance(m, &p->resource, dir, p->pid);

@@ -2,32 +2,37 @@
 #include "meta/service_name.h"
 
 #include <ctype.h>
-#include <stdio.h>
 
 #include "util/cursor.h"
+#include "util/text.h"
 
 #define ARGS_MAX 128
 
 struct interpreter {
 	const char *program;
-	const char *with_value[12]; /* options that take the next argument */
+	const char *with_value[16]; /* options that take the next argument */
 	const char *module;	    /* option whose argument is the program */
+	const char *text;	    /* letters of options that take the program itself, which is no name and may hold a secret */
+	const char *valued;	    /* letters after which the rest of an argument is no letters */
 };
 
 static const struct interpreter interpreters[] = {
-	{"python", {"-W", "-X", "--check-hash-based-pycs"}, "-m"},
-	{"node", {"-r", "--require", "--import", "--loader", "-C", "--conditions", "--env-file"}, NULL},
+	{"python", {"-W", "-X", "--check-hash-based-pycs"}, "-m", "c", "WXm"},
+	{"node", {"-r", "--require", "--import", "--loader", "-C", "--conditions", "--env-file"}, NULL, "ep", "rC"},
 	{"java",
 	 {"-cp", "-classpath", "--class-path", "-p", "--module-path", "--add-modules", "--add-opens", "--add-exports",
 	  "--add-reads", "--source"},
-	 "-jar"},
-	{"ruby", {"-I", "-r", "-C"}, NULL},
-	{"perl", {"-I"}, NULL},
-	{"php", {"-d", "-c", "-z"}, "-f"},
-	{"bash", {"-o", "-O"}, NULL},
-	{"sh", {"-o"}, NULL},
-	{"dotnet", {NULL}, "exec"},
+	 "-jar", "", ""},
+	{"ruby", {"-I", "-r", "-C"}, NULL, "e", "IrCEFKTWx0"},
+	{"perl", {"-I"}, NULL, "eE", "IMmxiCDF"},
+	{"php", {"-d", "-c", "-z", "-S", "-t"}, "-f", "rBRE", "dczfSt"},
+	{"bash", {"-o", "-O"}, NULL, "cs", "oO"},
+	{"dash", {"-o"}, NULL, "cs", "o"},
+	{"sh", {"-o"}, NULL, "cs", "o"},
+	{"dotnet", {NULL}, "exec", "", ""},
 };
+
+static const char *const text_options[] = {"--eval", "--print", "--run"};
 
 /* Servers that run somebody's module: the argument "module:object" names it. */
 static const char *const module_servers[] = {"gunicorn", "uvicorn", "hypercorn", "daphne", "granian", "waitress-serve"};
@@ -55,6 +60,20 @@ static struct slice title_of(struct slice arg0)
 	return base_of(arg0);
 }
 
+/* "com.acme.Main" -> "Main"; what is no dotted name ("shop-1.2") stays as it is. */
+static struct slice last_name(struct slice s)
+{
+	size_t last = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '.')
+			last = i + 1;
+		else if (!isalnum((unsigned char)s.p[i]) && !strchr("_$", s.p[i]))
+			return s;
+	}
+	return last < s.n && !isdigit((unsigned char)s.p[last]) ? slice__sub(s, last, s.n) : s;
+}
+
 /* "order.py" -> "order", "shop-1.2.jar" -> "shop-1.2"; for a dotted class or module its last part. */
 static struct slice without_suffix(struct slice s)
 {
@@ -66,10 +85,7 @@ static struct slice without_suffix(struct slice s)
 		if (s.n > n && !memcmp(s.p + s.n - n, suffixes[i], n))
 			return (struct slice){s.p, s.n - n};
 	}
-	for (size_t i = s.n; i > 1; i--)
-		if (s.p[i - 1] == '.' && i < s.n && !memchr(s.p, '/', s.n))
-			return slice__sub(s, i, s.n);
-	return s;
+	return last_name(s);
 }
 
 /* "python3.11" is a python. */
@@ -91,29 +107,59 @@ static bool takes_value(const struct interpreter *in, struct slice arg)
 	return false;
 }
 
+/* Is it "-c" and the like, alone or with others ("-lc")? */
+static bool takes_text(const struct interpreter *in, struct slice arg)
+{
+	for (size_t i = 0; i < sizeof(text_options) / sizeof(*text_options); i++)
+		if (in->text[0] && slice__eq(arg, slice__of(text_options[i])))
+			return true;
+	for (size_t i = 1; i < arg.n && isalnum((unsigned char)arg.p[i]) && !strchr(in->valued, arg.p[i]); i++)
+		if (strchr(in->text, arg.p[i]))
+			return true;
+	return arg.n == 1;
+}
+
 /* The part before the colon of "package.module:object", an empty slice for anything else. */
 static struct slice module_of(struct slice arg)
 {
 	size_t colon = slice__find(arg, ':');
 
-	if (!colon || colon + 1 >= arg.n || arg.p[0] == '-' || isdigit((unsigned char)arg.p[colon + 1]))
+	if (!colon || colon + 1 >= arg.n || isdigit((unsigned char)arg.p[colon + 1]))
 		return (struct slice){NULL, 0};
-	for (size_t i = 0; i < colon; i++)
-		if (!isalnum((unsigned char)arg.p[i]) && !strchr("._", arg.p[i]))
+	for (size_t i = 0; i < arg.n; i++)
+		if (i != colon && !isalnum((unsigned char)arg.p[i]) && !strchr(i < colon ? "._" : "._()='\", ", arg.p[i]))
 			return (struct slice){NULL, 0};
 	return slice__sub(arg, 0, colon);
+}
+
+static bool runs_modules(struct slice program)
+{
+	for (size_t i = 0; i < sizeof(module_servers) / sizeof(*module_servers); i++)
+		if (slice__eq(program, slice__of(module_servers[i])))
+			return true;
+	return false;
+}
+
+/* What a program made of its own command line: "gunicorn: worker [order:app]" -> order; "puma: worker" -> puma. */
+static struct slice name_of_title(struct slice arg0)
+{
+	struct slice title = title_of(arg0), module = {NULL, 0};
+	size_t from = slice__find(arg0, '[') + 1;
+
+	if (runs_modules(title))
+		module = slice__sub(arg0, from, slice__find(slice__sub(arg0, from, arg0.n), ']'));
+	return module_of(module).n ? without_suffix(module_of(module)) : title;
 }
 
 static struct slice program_of(const struct slice *args, size_t n, size_t at)
 {
 	struct slice script = base_of(args[at]);
 
-	for (size_t i = 0; i < sizeof(module_servers) / sizeof(*module_servers); i++) {
-		if (!slice__eq(script, slice__of(module_servers[i])))
-			continue;
-		for (size_t k = at + 1; k < n; k++)
-			if (module_of(args[k]).n)
-				return without_suffix(module_of(args[k]));
+	for (size_t k = at + 1; runs_modules(script) && k < n; k++) {
+		if (slice__eq(args[k], SLICE("-c")) || slice__eq(args[k], SLICE("--config")))
+			k++; /* "python:settings" */
+		else if (module_of(args[k]).n)
+			return without_suffix(module_of(args[k]));
 	}
 	return without_suffix(script);
 }
@@ -124,12 +170,12 @@ static size_t script_at(const struct interpreter *in, const struct slice *args, 
 	for (size_t i = 1; i < n; i++) {
 		if (in->module && slice__eq(args[i], slice__of(in->module)))
 			return i + 1 < n ? i + 1 : 0;
-		if (slice__eq(args[i], SLICE("-c")) || slice__eq(args[i], SLICE("-e")))
-			return 0;
 		if (takes_value(in, args[i]))
 			i++;
 		else if (args[i].n && args[i].p[0] != '-')
 			return i;
+		else if (args[i].n && takes_text(in, args[i]))
+			return 0;
 	}
 	return 0;
 }
@@ -155,7 +201,9 @@ void service_name__of(struct slice cmdline, struct slice exe, char *name, size_t
 	at = in ? script_at(in, args, n) : 0;
 	if (at)
 		out = program_of(args, n, at);
+	else if (in && n && title_of(args[0]).n && !interpreter_of(title_of(args[0])))
+		out = name_of_title(args[0]);
 	if (!out.n)
 		out = SLICE("unknown_service");
-	snprintf(name, size, "%.*s", (int)out.n, out.p);
+	text__copy(name, size, out);
 }
