@@ -171,6 +171,54 @@ all_arrived() {
 	all_arrived 3
 }
 
+# --- TLS --------------------------------------------------------------------------------------
+
+# certificate NAME: $T/NAME.pem and .key, signed by itself, for 127.0.0.1.
+certificate() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$1" \
+		-addext subjectAltName=IP:127.0.0.1 -keyout "$T/$1.key" -out "$T/$1.pem" 2> "$T/openssl.err"
+}
+
+tls_sink() {
+	sink_port=$(free_port)
+	spawn sink "$root/tests/e2e/sink.py" "$T" "$sink_port" "$@"
+	until_ok 10 listens "$sink_port"
+}
+
+@test "https with OTEL_EXPORTER_OTLP_CERTIFICATE" {
+	certificate server
+	tls_sink "$T/server.pem" "$T/server.key"
+	exporting "OTEL_EXPORTER_OTLP_ENDPOINT=https://127.0.0.1:$sink_port" "OTEL_EXPORTER_OTLP_CERTIFICATE=$T/server.pem"
+	ask 1 10
+	stop_tracer agent "$agent"
+	all_arrived 10
+}
+
+@test "https with a client's certificate and key" {
+	certificate server
+	certificate client
+	tls_sink "$T/server.pem" "$T/server.key" "$T/client.pem"
+	exporting "OTEL_EXPORTER_OTLP_ENDPOINT=https://127.0.0.1:$sink_port" "OTEL_EXPORTER_OTLP_CERTIFICATE=$T/server.pem" \
+		"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=$T/client.pem" "OTEL_EXPORTER_OTLP_CLIENT_KEY=$T/client.key"
+	ask 1 10
+	stop_tracer agent "$agent"
+	all_arrived 10
+}
+
+@test "https with a certificate that nobody vouches for: nothing is sent, and everything is counted" {
+	certificate server
+	certificate other
+	tls_sink "$T/server.pem" "$T/server.key"
+	exporting "OTEL_EXPORTER_OTLP_ENDPOINT=https://127.0.0.1:$sink_port" "OTEL_EXPORTER_OTLP_CERTIFICATE=$T/other.pem"
+	ask 1 10
+	until_ok 10 grep -qi "certificate" "$T/agent.err"
+	kill "$agent"
+	ends "$agent" 15
+	balanced "$T/agent.err"
+	same "exported" "$(book exported)" 0
+	[ ! -e "$T/posts" ]
+}
+
 # --- collectors in trouble --------------------------------------------------------------------
 
 # gap N: seconds between the Nth post and the one before it.

@@ -7,7 +7,8 @@
 #	setup() { e2e_setup; }
 #	teardown() { e2e_teardown; }
 #
-# $T is a directory of the test's own that everybody may read. What runs in the background is started
+# $T is a directory of the test's own that everybody may read; $F, with e2e_setup_file and
+# e2e_teardown_file, one of the file's own, which is $T during these two. What runs in the background is started
 # by `spawn`; e2e_teardown ends it with all that it started, by pid, and fails when something would
 # not go. What is run is written to the test's output, which bats shows when the test fails; the logs
 # of what ran follow there.
@@ -34,12 +35,32 @@ place() {
 	echo "$dir"
 }
 
-e2e_setup() {
+able() {
 	[ "$(id -u)" = 0 ] || { echo "tracing needs root" >&2; return 1; }
 	[ -x "$wirespan" ] || { echo "$wirespan is not there: make" >&2; return 1; }
+}
+
+# WIRESPAN_E2E marks every process that a test starts.
+e2e_setup() {
+	able
 	T=$(place)
-	export WIRESPAN_E2E=$T   # marks every process that this test starts
+	export WIRESPAN_E2E=$T
 	log "dir $T"
+}
+
+e2e_setup_file() {
+	able
+	F=$(place)
+	T=$F
+	export F WIRESPAN_E2E=$F
+}
+
+e2e_teardown_file() {
+	local status=0
+	[ -n "${F-}" ] || return 0
+	end_all "$F" || status=1
+	rm -rf "$F"
+	return $status
 }
 
 e2e_teardown() {

@@ -290,6 +290,17 @@ hierarchy() {
 	same "all spans" "$(wc -l < "$T/trace.out")" 4
 }
 
+@test "IPv6, and IPv4 at a server that listens on both: addresses as people write them" {
+	server server "$progs/http_server.py" --both
+	tracer trace trace --json --pid "$pid" -- bash -c "curl -s -o /dev/null http://127.0.0.1:$port/four; curl -s -o /dev/null 'http://[::1]:$port/six'"
+	ends "$pid" 20
+	balanced "$T/trace.err"
+	"$py" "$root/tests/e2e/check_spans.py" "$T/trace.out"
+	same "addresses" "$(jq -r '.attributes | [."network.local.address", ."network.peer.address", ."server.address"] | join(" ")' "$T/trace.out" | sort | uniq -c | tr -s ' ')" \
+" 2 127.0.0.1 127.0.0.1 127.0.0.1
+ 2 ::1 ::1 ::1"
+}
+
 # --- agents -----------------------------------------------------------------------------------
 
 # kernel_objects PID: the BPF programs, maps and links that a process holds, as "prog 12".
@@ -330,6 +341,23 @@ all_gone() { [ -z "$(still_there "$1")" ]; }
 	get "http://127.0.0.1:$port/now"
 	until_ok 5 grep -q '^GET ' "$T/trace.out"
 	until_ok 5 grep -Eq '^http_server +GET .* root$' "$T/trace.out"
+}
+
+@test "a reader that goes away ends the tracer" {
+	server server "$progs/http_server.py"
+	spawn pipe bash -c "'$wirespan' trace --json --pid $pid 2> '$T/trace.err' | head -n 1"
+	pipe=$pid
+	until_ok 20 grep -q '^wirespan: ready' "$T/trace.err"
+	spawn load "$progs/http_load.py" 1 5 "$port"
+	ends "$pipe" 20
+	same "lines" "$(wc -l < "$T/pipe.out")" 1
+}
+
+@test "output that cannot be written is a failure" {
+	server server "$progs/http_server.py"
+	run -1 bash -c "'$wirespan' trace --json -- curl -s -o /dev/null http://127.0.0.1:$port/x > /dev/full"
+	[[ $output == *"No space left"* ]]
+	run -1 bash -c "'$wirespan' trace --summary -- curl -s -o /dev/null http://127.0.0.1:$port/x > /dev/full"
 }
 
 @test "SIGTERM and SIGINT flush: what was just done is in the output, exit status 0" {

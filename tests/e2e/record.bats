@@ -7,10 +7,7 @@ load helper
 
 setup_file() {
 	local status=0
-	F=$(place)
-	export F
-	T=$F e2e_setup
-	T=$F
+	e2e_setup_file
 	server server "$progs/http_server.py"
 	(umask 0; "$wirespan" record -o "$F/recording" -- bash -c "
 		seq -f 'url = http://127.0.0.1:$port/%g?token=hunter2' 40 | curl -sS -K -
@@ -26,7 +23,7 @@ setup_file() {
 	chmod 644 "$F/readable"
 }
 
-teardown_file() { rm -rf "$F"; }
+teardown_file() { e2e_teardown_file; }
 setup() { e2e_setup; }
 teardown() { e2e_teardown; }
 

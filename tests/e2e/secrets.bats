@@ -7,10 +7,7 @@ load helper
 
 setup_file() {
 	local status=0
-	F=$(place)
-	export F
-	T=$F e2e_setup
-	T=$F
+	e2e_setup_file
 	hold_shop
 	"$wirespan" record -o "$F/recording" -- "$progs/secrets.py" "$(jq .ports.redis "$F/shop.json")" \
 		"$(jq .ports.postgres "$F/shop.json")" 2> "$F/record.err" 3>&- || status=$?
@@ -23,7 +20,7 @@ setup_file() {
 	cat "$F"/{record,json,trees,summary}.err > "$F/said"
 }
 
-teardown_file() { rm -rf "$F"; }
+teardown_file() { e2e_teardown_file; }
 
 @test "the recording holds every secret, so there was something to hide" {
 	for n in {01..02} {05..50}; do   # 03 is at a body's end, 04 in base64

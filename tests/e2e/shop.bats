@@ -16,9 +16,7 @@ shop_traced() {
 }
 
 setup_file() {
-	[ "$(id -u)" = 0 ] && [ -x "$wirespan" ] || { echo "needs root and $wirespan" >&2; return 1; }
-	F=$(place)
-	export F WIRESPAN_E2E=$F
+	e2e_setup_file
 	"$shop/build"
 	shop_traced 1 200
 	shop_traced 16 200
@@ -26,12 +24,7 @@ setup_file() {
 	"$wirespan" trace --summary -- "$shop/run" --orders 60 --concurrency 4 > "$F/summary.out" 2> "$F/summary.err" 3>&-
 }
 
-teardown_file() {
-	local left
-	left=$(running $(marked "$F"))
-	rm -rf "$F"
-	[ -z "$left" ] || { kill $left; echo "left behind: $left" >&2; return 1; }
-}
+teardown_file() { e2e_teardown_file; }
 
 # right CONCURRENCY ORDERS
 right() {

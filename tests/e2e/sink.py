@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""sink.py DIR PORT: an OTLP/HTTP collector that can misbehave.
+"""sink.py DIR PORT [CERTIFICATE KEY [CA]]: an OTLP/HTTP collector that can misbehave.
+
+With CERTIFICATE and KEY it speaks TLS, with CA it demands a client's certificate of that authority.
 
 DIR/script holds an answer a line, one for each POST; the last one goes on. It may be replaced at any
 time, and then starts at its first line. Without it every answer is 200.
@@ -18,6 +20,7 @@ import http.server
 import json
 import os
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -187,6 +190,8 @@ class Sink(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
             self.wfile.flush()
+            if isinstance(self.connection, ssl.SSLSocket):
+                return True
             # A client that has given up has closed its end already.
             self.connection.setblocking(False)
             try:
@@ -205,6 +210,23 @@ class Sink(http.server.BaseHTTPRequestHandler):
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    tls = None
+
+    def get_request(self):
+        connection, address = super().get_request()
+        if self.tls:   # the handshake is the business of the connection's own thread
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
+
+    def handle_error(self, request, client_address):
+        print(repr(sys.exc_info()[1]), file=sys.stderr)
 
 
-Server(("127.0.0.1", port), Sink).serve_forever()
+server = Server(("127.0.0.1", port), Sink)
+if len(sys.argv) > 3:
+    server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.tls.load_cert_chain(sys.argv[3], sys.argv[4])
+    if len(sys.argv) > 5:
+        server.tls.load_verify_locations(sys.argv[5])
+        server.tls.verify_mode = ssl.CERT_REQUIRED
+server.serve_forever()

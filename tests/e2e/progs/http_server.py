@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""http_server.py [--call URL] PORT: a thread a connection, keep-alive.
+"""http_server.py [--call URL] [--both] PORT: a thread a connection, keep-alive.
 
 Answers 200 "ok", or what the path says: /status/503 that status, ?ms=20 after 20 ms. With --call it
-asks URL, followed by its own path, before it answers, over a new connection each time.
+asks URL, followed by its own path, before it answers, over a new connection each time. With --both it listens on every address, of IPv6 and IPv4.
 """
 import http.server
 import re
+import socket
 import sys
 import time
 import urllib.request
@@ -44,4 +45,6 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
 
-Server(("127.0.0.1", int(sys.argv[-1])), Handler).serve_forever()
+both = "--both" in sys.argv
+Server.address_family = socket.AF_INET6 if both else socket.AF_INET
+Server(("::" if both else "127.0.0.1", int(sys.argv[-1])), Handler).serve_forever()
