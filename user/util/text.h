@@ -16,4 +16,7 @@ static inline void text__copy(char *to, size_t size, struct slice from)
 	to[n] = '\0';
 }
 
+/* As text__copy, for a terminal: control characters, and what is no UTF-8, become '?'. */
+void text__shown(char *to, size_t size, struct slice from);
+
 #endif

@@ -10,7 +10,7 @@
 #include "util/list.h"
 #include "util/table.h"
 
-/* What is shown of a span; copied. */
+/* What is shown of a span; copied, and made fit for a terminal: the wire may hold escape sequences. */
 struct vspan {
 	uint8_t span_id[8], parent_id[8];
 	bool has_parent, error, incomplete;
@@ -22,10 +22,14 @@ struct vspan {
 	char code[16];	   /* HTTP status, SQLSTATE; empty if none */
 	char message[200]; /* error: the reason */
 	struct vspan *next;
+	unsigned nth; /* of its trace, as they came */
 	/* As a row; set by vtrace__arrange. */
 	struct vspan *server;	       /* CLIENT: the other end of the same call */
-	struct vspan *child, *sibling; /* rows below, by start */
+	struct vspan *client;	       /* SERVER: the row that it is part of; NULL: it is a row itself */
+	struct vspan *up;	       /* the row above, NULL for those at the top */
+	struct vspan *child, *sibling; /* rows below, and beside it, by start */
 	uint64_t own_ns;
+	unsigned walk; /* arranging: the walk that came by */
 };
 
 struct vtrace {
@@ -47,13 +51,16 @@ void store__free(struct store *s);
 /* The trace the span went to. */
 struct vtrace *store__add(struct store *s, const struct span *span, uint64_t now);
 void store__drop(struct store *s, struct vtrace *t);
-/* Builds rows: sets root (the earliest span without a parent here), server, child, sibling, own. */
+/*
+ * Builds rows. root: the earliest without a parent here; others of that kind are its siblings, so every
+ * span is reached once from there, whatever parents they claim.
+ */
 void vtrace__arrange(struct vtrace *t);
 bool vtrace__has_error(const struct vtrace *t);
 
 static inline uint64_t vspan__duration(const struct vspan *s)
 {
-	return s->end_ns - s->start_ns;
+	return s->end_ns > s->start_ns ? s->end_ns - s->start_ns : 0;
 }
 /* Of a row: who did the work. */
 static inline const struct vspan *vspan__far(const struct vspan *s)

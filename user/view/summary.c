@@ -71,10 +71,9 @@ static void summary__count(struct summary *s, struct vtrace *t)
 		return;
 	for (const struct vspan *v = t->spans; v; v = v->next) {
 		const struct vspan *far = vspan__far(v);
-		bool is_row = v->kind == SPAN_CLIENT || !v->has_parent || v->evidence != EV_CONNECTION;
 		struct call *c;
 
-		if (!is_row)
+		if (v->client)
 			continue;
 		service__add(service__get(s, far->service), vspan__duration(far), far->error);
 		c = v == t->root ? NULL : call__get(s, vspan__far(t->root)->operation, far->service);

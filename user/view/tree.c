@@ -124,6 +124,8 @@ static void print__rows(const struct view_options *o, const struct axis *a, cons
 		print__row(o, a, row, head, indent);
 		if (depth + 1 < DEPTH_MAX)
 			print__rows(o, a, row->child, indent, depth + 1);
+		else if (row->child)
+			fprintf(o->out, "%s  (deeper calls are not shown)\n", indent);
 		indent[n] = '\0';
 	}
 }
@@ -144,7 +146,8 @@ static void print__title(const struct view_options *o, const struct vtrace *t, c
 	uint64_t length = vspan__duration(t->root);
 
 	if (!root->error && vtrace__has_error(t))
-		snprintf(told, sizeof(told), "%s to the customer, %s inside", root->code, inner_code(t));
+		snprintf(told, sizeof(told), "%s to the customer, %s inside", root->code[0] ? root->code : "ok",
+			 inner_code(t));
 	else if (root->code[0])
 		snprintf(told, sizeof(told), "answered %s", root->code);
 	snprintf(title, sizeof(title), "%s%s%s  %s", label, label[0] ? "  " : "", root->operation, told);
@@ -184,8 +187,10 @@ void tree__print(const struct view_options *o, struct vtrace *t, const char *lab
 	a.length = vspan__duration(t->root);
 	print__title(o, t, label, a.columns);
 	print__axis(o, &a);
-	print__row(o, &a, t->root, "", "");
-	print__rows(o, &a, t->root->child, indent, 0);
+	for (const struct vspan *top = t->root; top; top = top->sibling) {
+		print__row(o, &a, top, "", "");
+		print__rows(o, &a, top->child, indent, 0);
+	}
 	if (remark)
 		fprintf(o->out, "  %s%s%s\n", colour__on(o, COLOUR_RED), remark, colour__off(o));
 	fputc('\n', o->out);
