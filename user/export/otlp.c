@@ -99,7 +99,7 @@ static uint64_t message__field(struct slice message, unsigned field, struct slic
 
 	while (cursor__left(&c) && !c.over) {
 		uint64_t tag = cursor__varint(&c), value = 0;
-		struct slice bytes = {NULL, 0};
+		struct slice bytes = {"", 0};
 
 		switch (tag & 7) {
 		case PB_VARINT:
@@ -129,7 +129,7 @@ static uint64_t message__field(struct slice message, unsigned field, struct slic
 
 uint64_t otlp__rejected(enum otlp_protocol protocol, struct slice response)
 {
-	struct slice partial = {NULL, 0};
+	struct slice partial = {"", 0};
 	json_t *root, *n;
 	int64_t rejected;
 

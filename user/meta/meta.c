@@ -60,7 +60,7 @@ static struct slice file__read(const char *path, char *buf, size_t size)
 	ssize_t r;
 
 	if (fd < 0)
-		return (struct slice){NULL, 0};
+		return (struct slice){"", 0};
 	while (n < size && (r = read(fd, buf + n, size - n)) > 0)
 		n += (size_t)r;
 	close(fd);
