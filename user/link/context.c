@@ -5,6 +5,7 @@
 
 #include "meta/meta.h"
 
+#define CONTEXTS_MAX 32768 /* a Go server has one for each connection of the last minute */
 #define IDLE_NS (60ull * 1000000000)
 
 /* The first that knows the actor. */
@@ -46,6 +47,8 @@ struct context *contexts__of(struct contexts *cs, struct process *p, const struc
 		return NULL;
 	c = table__get(&cs->by_id, id);
 	if (!c) {
+		if (cs->by_id.n >= CONTEXTS_MAX)
+			contexts__drop(cs, LIST_ENTRY(cs->by_use.next, struct context, by_use));
 		c = calloc(1, sizeof(*c));
 		if (!c)
 			abort();

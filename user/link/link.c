@@ -15,7 +15,7 @@
 #include "link/rule_connection.h"
 #include "meta/meta.h"
 
-#define WAITING_MAX 32768
+#define WAITING_MAX 16384
 #define REPLY_NS (50ull * 1000000) /* between a reply and what a loop does because of it */
 
 struct linker {
@@ -79,6 +79,23 @@ static void node__mark_pipelined(struct link_node *n)
 	conn->last_inbound = node__ref(n);
 }
 
+/* The end of a request may be read by another context than its beginning. */
+static void node__add_reader(struct link_node *n, struct context *c)
+{
+	n->reader = c->id;
+	for (unsigned i = 0; i < n->n_readers; i++)
+		if (n->readers[i] == c->id)
+			return;
+	if (n->n_readers == READERS_MAX) {
+		n->ambiguous = true;
+		return;
+	}
+	n->overlaps = c->overlaps;
+	n->overlapped = c->open > 0;
+	c->open++;
+	n->readers[n->n_readers++] = c->id;
+}
+
 static void step__request_read(struct context *c, struct link_node *n, const struct ws_actor *a)
 {
 	if (n->x->conn->process)
@@ -92,17 +109,8 @@ static void step__request_read(struct context *c, struct link_node *n, const str
 	}
 	if (!c)
 		return;
-	if (n->reader != c->id) {
-		/* The end of a request may be read by another context than its beginning. */
-		n->reader = c->id;
-		n->overlaps = c->overlaps;
-		n->overlapped = c->open > 0;
-		c->open++;
-		n->readers = realloc(n->readers, (n->n_readers + 1) * sizeof(*n->readers));
-		if (!n->readers)
-			abort();
-		n->readers[n->n_readers++] = c->id;
-	}
+	if (n->reader != c->id)
+		node__add_reader(n, c);
 	context__serve(c, n, NULL, a);
 }
 
@@ -314,10 +322,11 @@ static void node__judge(struct linker *l, struct link_node *n)
 	struct link_node *p = n->parent;
 	const struct context *c = table__get(&l->contexts.by_id, n->issuer);
 	const struct context_rule *rule = n->issuer & 1 ? &rule_goroutine : &rule_thread;
-
-	bool believed = !n->contradicted && !(c && n->on_loop && !context__is_regular(c));
+	const bool believed = !n->contradicted && !(c && n->on_loop && !context__is_regular(c));
 
 	n->judged = true;
+	node__unref(n->via);
+	n->via = NULL;
 	if (believed && node__within(p, n) && rule->accept(p, n))
 		return;
 	l->counters.rejected++;
@@ -365,8 +374,6 @@ static void node__leave_contexts(struct linker *l, struct link_node *n)
 			node__unref(n);
 		}
 	}
-	free(n->readers);
-	n->readers = NULL;
 	n->n_readers = 0;
 }
 

@@ -23,12 +23,15 @@ void exchange__free(struct exchange *x)
 
 void node__unref(struct link_node *n)
 {
-	if (!n || --n->refs)
-		return;
-	node__unref(n->parent);
-	node__unref(n->via);
-	exchange__free(n->x);
-	free((char *)n->tracestate);
-	free(n);
+	struct link_node *via;
+
+	/* Chains of calls may be long: no recursion along them. */
+	for (; n && --n->refs == 0; n = via) {
+		via = n->via;
+		node__unref(n->parent);
+		exchange__free(n->x);
+		free((char *)n->tracestate);
+		free(n);
+	}
 }
 

@@ -13,6 +13,8 @@
 
 enum node_state { NODE_OPEN, NODE_WAITING, NODE_DECIDED };
 
+#define READERS_MAX 4 /* of one request; with more of them nothing can be said */
+
 struct link_node {
 	uint32_t refs;
 	enum node_state state;
@@ -31,7 +33,7 @@ struct link_node {
 	uint64_t reader, answerer; /* contexts; 0 unknown */
 	uint64_t overlaps;	   /* context's count of overlaps when this began */
 	bool overlapped, ambiguous;
-	uint64_t *readers; /* contexts that read some of it: heap */
+	uint64_t readers[READERS_MAX]; /* contexts that read some of it */
 	unsigned n_readers;
 
 	bool judged;	   /* outbound: the candidate was accepted or dropped */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "link/rule_connection.h"
 
+#define TWINS_MAX 16384 /* client's ends kept for a server's end that may come */
+
 void twins__init(struct twins *t)
 {
 	*t = (struct twins){0};
@@ -35,6 +37,11 @@ struct link_node *twins__client_ended(struct twins *t, struct link_node *n)
 	if (old)
 		client__forget(old);
 	list__append(&t->unmatched, &n->twin);
+	if (t->clients.n > TWINS_MAX) {
+		n = LIST_ENTRY(t->unmatched.next, struct link_node, twin);
+		table__remove(&t->clients, n->twin_key);
+		client__forget(n);
+	}
 	return NULL;
 }
 
