@@ -147,6 +147,7 @@ struct mempolicy;
 struct minmax;
 struct minmax_sample;
 struct mm_struct;
+struct mmsghdr;
 struct mpls_route;
 struct mptcp_mib;
 struct msghdr;
@@ -3230,6 +3231,11 @@ typedef enum {
 	MEM = 28,
 	SYNC = 29,
 } inflate_mode;
+
+struct mmsghdr {
+	struct user_msghdr msg_hdr;
+	unsigned int msg_len;
+};
 
 struct fastopen_queue {
 	struct request_sock *rskq_rst_head;

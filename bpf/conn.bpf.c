@@ -8,11 +8,13 @@
 #include "conn.bpf.h"
 
 struct conn_socks socks SEC(".maps");
+struct conn_socks_by_address socks_by_address SEC(".maps");
 struct conn_listeners listeners SEC(".maps");
 struct conn_port_budgets port_budgets SEC(".maps");
 struct conn_budgets sock_budgets SEC(".maps");
 
 const volatile struct ws_budget_pair budget_accepted = {}, budget_connected = {};
+const volatile bool plan_syscall = false;
 __u32 budget_generation = 0;
 
 static __always_inline void conn__connecting(struct sock *sk)
@@ -73,7 +75,7 @@ static __always_inline __u32 conn__first_sent(const struct tcp_sock *tp)
 
 static __always_inline void conn__established(struct sock *sk, int old)
 {
-	struct ws_sock *s = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	struct ws_sock *s = sock__get(sk);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u64 now = bpf_ktime_get_ns();
 	struct conn_news news = {.now = now};
@@ -100,7 +102,7 @@ static __always_inline void conn__established(struct sock *sk, int old)
 
 static __always_inline void conn__closed(struct sock *sk, int old)
 {
-	struct ws_sock *s = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	struct ws_sock *s = sock__get(sk);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u64 now = bpf_ktime_get_ns();
 	struct conn_news news = {.now = now};
@@ -121,11 +123,14 @@ static __always_inline void conn__closed(struct sock *sk, int old)
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(conn__destroyed, struct sock *sk)
 {
-	struct ws_sock *s = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	__u64 key = (__u64)sk;
+	struct ws_sock *s = sock__get(sk);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
 	if (s && tp && s->life == SOCK_ANNOUNCED)
 		conn__close(tp, s, s->left_state, bpf_ktime_get_ns());
+	if (s && plan_syscall)
+		bpf_map_delete_elem(&socks_by_address, &key);
 	return 0;
 }
 

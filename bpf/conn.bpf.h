@@ -57,6 +57,17 @@ struct conn_socks {
 	__type(value, struct ws_sock);
 };
 
+/*
+ * The same by address, where a system call finds the socket and the verifier does not know its type;
+ * an entry goes at tcp_destroy_sock. Used in plan "syscall" alone, else it has one entry.
+ */
+struct conn_socks_by_address {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, struct ws_sock);
+};
+
 /* Ports somebody listens on, of every process: what tells accepted from connected. */
 struct conn_port {
 	__u32 netns;
@@ -96,6 +107,8 @@ struct conn_budgets {
 };
 
 extern struct conn_socks socks SEC(".maps");
+extern struct conn_socks_by_address socks_by_address SEC(".maps");
+extern const volatile bool plan_syscall;
 extern struct conn_listeners listeners SEC(".maps");
 extern struct conn_port_budgets port_budgets SEC(".maps");
 extern struct conn_budgets sock_budgets SEC(".maps");
@@ -104,17 +117,75 @@ extern __u32 budget_generation; /* moved by user space when it has written sock_
 
 static __always_inline bool sock__is_tcp(const struct sock *sk)
 {
-	__u16 family = sk->__sk_common.skc_family;
+	__u16 family = AT(sk, __sk_common.skc_family);
 
 	/* sk_protocol is 16 bits wide since 5.6 (bf9765145b85); MPTCP is 262 and stays out. */
-	return (family == AF_INET || family == AF_INET6) && sk->sk_protocol == IPPROTO_TCP;
+	return (family == AF_INET || family == AF_INET6) && AT(sk, sk_protocol) == IPPROTO_TCP;
+}
+
+static __always_inline struct tcp_sock *sock__tcp(struct sock *sk)
+{
+#ifdef WS_UNTRUSTED
+	return (struct tcp_sock *)sk;
+#else
+	return bpf_skc_to_tcp_sock(sk);
+#endif
+}
+
+/* What we know of it, or NULL. */
+static __always_inline struct ws_sock *sock__get(struct sock *sk)
+{
+#ifndef WS_UNTRUSTED
+	if (!plan_syscall)
+		return bpf_sk_storage_get(&socks, sk, NULL, 0);
+#endif
+	__u64 key = (__u64)sk;
+
+	return bpf_map_lookup_elem(&socks_by_address, &key);
+}
+
+/* The same, made if need be. NULL: no memory, or the socket is going away. */
+static __always_inline struct ws_sock *sock__make(struct sock *sk)
+{
+	static const struct ws_sock nothing = {};
+	__u64 key = (__u64)sk;
+	struct ws_sock *s;
+
+#ifndef WS_UNTRUSTED
+	if (!plan_syscall)
+		return bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+#endif
+	s = bpf_map_lookup_elem(&socks_by_address, &key);
+	if (s)
+		return s;
+	bpf_map_update_elem(&socks_by_address, &key, &nothing, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&socks_by_address, &key);
+}
+
+/* Identity. Found by a walk, a socket that has no cookie yet goes by its address and the time. */
+static __always_inline __u64 sock__cookie(struct sock *sk)
+{
+#ifdef WS_UNTRUSTED
+	__u64 cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+
+	return cookie ? cookie : (__u64)sk ^ bpf_ktime_get_ns() << 16;
+#else
+	return bpf_get_socket_cookie(sk);
+#endif
+}
+
+static __always_inline __u32 sock__netns(const struct sock *sk)
+{
+	struct net *net = AT(sk, __sk_common.skc_net.net);
+
+	return AT(net, ns.inum);
 }
 
 static __always_inline struct conn_port sock__port(const struct sock *sk)
 {
 	struct conn_port p = {
-		.netns = sk->__sk_common.skc_net.net->ns.inum,
-		.port = sk->__sk_common.skc_num,
+		.netns = sock__netns(sk),
+		.port = AT(sk, __sk_common.skc_num),
 	};
 	return p;
 }
@@ -129,7 +200,7 @@ static __always_inline struct conn_listener *sock__listener(const struct sock *s
 /* Idempotent: the hook and the iterators may both see one. */
 static __always_inline void listener__add(struct sock *sk, bool traced)
 {
-	struct ws_sock *s = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	struct ws_sock *s = sock__make(sk);
 	struct conn_port port = sock__port(sk);
 	struct conn_listener *l, fresh = {};
 
@@ -155,9 +226,9 @@ static __always_inline void listener__add(struct sock *sk, bool traced)
 static __always_inline __u32 sock__read_end(struct tcp_sock *tp)
 {
 	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-	__u32 end = tp->copied_seq;
+	__u32 end = AT(tp, copied_seq);
 
-	return end - (end == tp->rcv_nxt && (sk->__sk_common.skc_flags & (1ul << SOCK_DONE)));
+	return end - (end == AT(tp, rcv_nxt) && (AT(sk, __sk_common.skc_flags) & (1ul << SOCK_DONE)));
 }
 
 /* Written by us as well: after tcp_send_fin() write_seq is one more than what was sent. */
@@ -169,9 +240,9 @@ static __always_inline __u32 sock__sent_end(struct tcp_sock *tp, int state)
 	case TCP_CLOSING:
 	case TCP_LAST_ACK:
 	case TCP_TIME_WAIT:
-		return tp->write_seq - 1;
+		return AT(tp, write_seq) - 1;
 	}
-	return tp->write_seq;
+	return AT(tp, write_seq);
 }
 
 static __always_inline void sock__start_budget(struct ws_sock *s, __u32 port)
@@ -194,16 +265,16 @@ static __always_inline void sock__start_budget(struct ws_sock *s, __u32 port)
 /* Fresh storage for a connection whose role is known. NULL: no memory, or the socket is going away. */
 static __always_inline struct ws_sock *sock__new(struct sock *sk, enum ws_role role)
 {
-	struct ws_sock *s = bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	struct ws_sock *s = sock__make(sk);
 
 	if (!s)
 		return NULL;
 	__builtin_memset(s, 0, sizeof(*s)); /* a socket may connect again after it was closed */
-	s->cookie = bpf_get_socket_cookie(sk);
+	s->cookie = sock__cookie(sk);
 	s->role = role;
 	s->last_dir = 2;
-	sock__start_budget(s, role == WS_ROLE_ACCEPTED ? sk->__sk_common.skc_num :
-							 bpf_ntohs(sk->__sk_common.skc_dport));
+	sock__start_budget(s, role == WS_ROLE_ACCEPTED ? AT(sk, __sk_common.skc_num) :
+							 bpf_ntohs(AT(sk, __sk_common.skc_dport)));
 	return s;
 }
 
@@ -223,18 +294,18 @@ static __always_inline void conn__fill(struct ws_rec_conn *c, struct tcp_sock *t
 {
 	const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
 	const struct sock *sk = &inet->sk;
-	bool v6 = sk->__sk_common.skc_family == AF_INET6;
+	bool v6 = AT(sk, __sk_common.skc_family) == AF_INET6;
 	struct in6_addr a = {};
 
 	if (v6)
-		a = sk->__sk_common.skc_v6_rcv_saddr;
-	sock__address(c->local, v6, &a, sk->__sk_common.skc_rcv_saddr);
+		a = AT(sk, __sk_common.skc_v6_rcv_saddr);
+	sock__address(c->local, v6, &a, AT(sk, __sk_common.skc_rcv_saddr));
 	if (v6)
-		a = sk->__sk_common.skc_v6_daddr;
-	sock__address(c->remote, v6, &a, sk->__sk_common.skc_daddr);
-	c->local_port = bpf_ntohs(inet->inet_sport);
-	c->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
-	c->netns = sk->__sk_common.skc_net.net->ns.inum;
+		a = AT(sk, __sk_common.skc_v6_daddr);
+	sock__address(c->remote, v6, &a, AT(sk, __sk_common.skc_daddr));
+	c->local_port = bpf_ntohs(AT(inet, inet_sport));
+	c->remote_port = bpf_ntohs(AT(sk, __sk_common.skc_dport));
+	c->netns = sock__netns(sk);
 	c->conn = s->cookie;
 	c->role = s->role;
 	c->connect_ns = s->connect_ns;
@@ -277,7 +348,7 @@ static __always_inline void conn__announce(struct tcp_sock *tp, struct ws_sock *
 /* Is there something that can still be read? Also after a reset or in TIME_WAIT, which is CLOSE here. */
 static __always_inline bool sock__unread(struct tcp_sock *tp)
 {
-	return (__s32)(tp->rcv_nxt - sock__read_end(tp)) > 1; /* a FIN counts one */
+	return (__s32)(AT(tp, rcv_nxt) - sock__read_end(tp)) > 1; /* a FIN counts one */
 }
 
 /* Says that it is over; `state` is the one it left. Once for a connection that was announced. */
@@ -297,8 +368,8 @@ static __always_inline void conn__close(struct tcp_sock *tp, struct ws_sock *s, 
 	c->rcv_seq = sock__read_end(tp);
 	c->lost[WS_DIR_IN] = s->flow[WS_DIR_IN].lost;
 	c->lost[WS_DIR_OUT] = s->flow[WS_DIR_OUT].lost;
-	c->srtt_us = tp->srtt_us >> 3;
-	c->retransmits = tp->total_retrans;
+	c->srtt_us = AT(tp, srtt_us) >> 3;
+	c->retransmits = AT(tp, total_retrans);
 	c->state = state;
 	c->pad = 0;
 	emit__submit(c, emit__fill(), now);

@@ -21,6 +21,16 @@
 #define PF_KTHREAD 0x00200000
 #define TS_COMPAT 0x0002 /* thread_info.status: a 32-bit system call (x86) */
 
+/*
+ * A field of a kernel object. Hooks that are handed the object read it directly (the verifier knows its
+ * type); where it was found by a walk (io_syscall.bpf.c defines WS_UNTRUSTED) it is read by address.
+ */
+#ifdef WS_UNTRUSTED
+#define AT(p, field) BPF_CORE_READ(p, field)
+#else
+#define AT(p, field) ((p)->field)
+#endif
+
 /* clang 14 drops a bound that it can prove and the verifier cannot: forget what is known of var. */
 #define OPAQUE(var) asm volatile("" : "+r"(var))
 

@@ -76,7 +76,7 @@ int existing__sockets(struct bpf_iter__task_file *ctx)
 	case TCP_SYN_SENT:
 		return 0;
 	}
-	s = bpf_sk_storage_get(&socks, sk, NULL, 0);
+	s = sock__get(sk);
 	if (!s)
 		s = sock__new(sk, sock__listener(sk) ? WS_ROLE_ACCEPTED : WS_ROLE_CONNECTED);
 	if (!s || s->life != SOCK_NEW)

@@ -22,6 +22,7 @@ struct transfer {
 	__u32 vectors;
 	__u32 kernel_vector; /* the vector, not the bytes, lies in the kernel's memory */
 	__u32 seq, wire_len;
+	__u32 after; /* bytes that the same call moved after these */
 	__u32 want; /* bytes to copy */
 	__u32 shed; /* bytes that would have been, had the ring not been nearly full */
 	__u8 dir;   /* enum ws_dir */

@@ -10,6 +10,14 @@
 
 #include "emit.bpf.h"
 
+/* The system call that is under way, in plan "syscall". */
+struct ws_call {
+	__u64 sock; /* 0: no TCP socket */
+	__u64 nr, start_ns;
+	__u32 dir; /* enum ws_dir */
+	__u32 entered; /* we saw it begin */
+};
+
 struct ws_task {
 	__u32 generation;
 	__u8 selected;
@@ -20,6 +28,7 @@ struct ws_task {
 	__u64 send_addr; /* of its bytes; of the kernel's copy of its vector if send_vectors; 0: not the user's */
 	__u32 send_vectors, pad;
 	__u64 inner_sleeps; /* sched.bpf.c */
+	struct ws_call call;
 };
 
 struct select_tasks {

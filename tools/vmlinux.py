@@ -21,7 +21,7 @@ LIBBPF = ["/usr/include/bpf/bpf_helpers.h", "/usr/include/bpf/bpf_helper_defs.h"
 # Structures that programs look into; typedefs and enums are found by their use.
 STRUCTS = """task_struct tcp_sock socket file files_struct fdtable cgroup cgroup_root css_set cgrp_cset_link
 kernfs_node net linux_binprm signal_struct iovec user_msghdr pt_regs bpf_iter__task_file bpf_iter__tcp
-bpf_iter_meta seq_file msghdr""".split()
+bpf_iter_meta seq_file msghdr mmsghdr""".split()
 WORD = re.compile(r"[A-Za-z_]\w*")
 ALWAYS = ["bool", "__u8", "__s32", "__s64", "__wsum", "__sum16", "__be16", "__be32", "BPF_F_CURRENT_CPU"]
 

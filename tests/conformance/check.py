@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares what iopaths did with what the kernel half recorded; TAP, one row for each way.
 
-usage: check.py EXPECTED RECORDING [LEDGER]
+usage: check.py EXPECTED RECORDING [LEDGER [PLAN]]
 
 EXPECTED: the lines of tests/progs/iopaths.c. RECORDING: as of user/capture/recording.h. LEDGER: the
-last line of rawdump. For every end of every way, by the cookie of its socket:
+last line of recorder. For every end of every way, by the cookie of its socket:
   ranges    each direction's transfers follow each other without gap or overlap from the start of the
             stream to its end, and both ends state the same TCP sequence numbers
   lengths   a transfer lies within one call of the program
@@ -28,6 +28,8 @@ PERIOD = 8191  # pattern__fill()
 HEAD = struct.Struct("<HHIQ")
 ACTOR = struct.Struct("<IIQQQQ")
 DATA = struct.Struct("<QQIIIBBH")  # after conn and actor: start, seq ... see record.h
+# What a capture plan cannot see, by the beginning of the way's name; doctor.c says so too.
+UNSEEN = {"syscall": ("uring-",)}
 CAPS = ["whole", "budget", "max", "shed", "no_address", "fault"]
 IN, OUT = 0, 1
 T_DATA, T_CONN, T_CLOSE = 1, 2, 3
@@ -224,12 +226,11 @@ def check_way(ends, recorded):
 
 
 def check_untraced(ends, recorded):
-    """Ways that no record may speak of."""
+    """Ways of which no transfer may be recorded."""
     errors = collections.Counter()
     for e in ends:
-        for kind in (recorded.data, recorded.conn, recorded.close):
-            if kind.get(e["cookie"]):
-                errors[f"{e['end']}: there are records"] += 1
+        if recorded.data.get(e["cookie"]):
+            errors[f"{e['end']}: there are records"] += 1
     return errors
 
 
@@ -265,6 +266,7 @@ def main():
     expected = [json.loads(line) for line in open(sys.argv[1])]
     recorded = Recorded(sys.argv[2])
     ledger = json.loads(open(sys.argv[3]).readlines()[-1]) if len(sys.argv) > 3 else None
+    plan = sys.argv[4] if len(sys.argv) > 4 else "auto"
     ways = collections.OrderedDict()
     for e in expected:
         ways.setdefault(e["way"], []).append(e)
@@ -273,7 +275,7 @@ def main():
     for way, ends in sorted(ways.items(), key=lambda kv: kv[1][0].get("index", 999)):
         if "absent" in ends[0]:
             tap.row(True, "absent", f"{way}: not on this machine: {ends[0]['absent']}")
-        elif not ends[0]["traced"]:
+        elif not ends[0]["traced"] or way.startswith(UNSEEN.get(plan, ("?",))):
             errors = check_untraced(ends, recorded)
             tap.row(not errors, "wrong" if errors else "not traced", f"{way}: not traced", errors)
         else:

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "meta/golang.h"
+#include "attach/attach.h"
+#include "attach/hooks.h"
 #include "attach/selection.h"
 
 static void test_values(void **state)
@@ -79,6 +81,39 @@ static void test_too_many(void **state)
 	assert_int_equal(s.n_pids, SELECT_MAX);
 }
 
+static void test_plans(void **state)
+{
+	static const struct { const char *text; enum attach_plan plan; } rows[] = {
+		{"auto", ATTACH_PLAN_AUTO}, {"sock", ATTACH_PLAN_SOCK}, {"syscall", ATTACH_PLAN_SYSCALL},
+	};
+	struct attach_options o;
+	char err[256];
+
+	attach__defaults(&o);
+	assert_int_equal(o.plan, ATTACH_PLAN_AUTO);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(attach__parse_plan(rows[i].text, &o.plan, err, sizeof(err)), 0);
+		assert_int_equal(o.plan, rows[i].plan);
+	}
+	assert_int_equal(attach__parse_plan("socks", &o.plan, err, sizeof(err)), -EINVAL);
+	assert_non_null(strstr(err, "\"socks\""));
+	assert_int_equal(o.plan, ATTACH_PLAN_SYSCALL); /* as it was */
+}
+
+/* Every program belongs to a plan, and each plan has its own for what moves bytes. */
+static void test_hooks(void **state)
+{
+	unsigned all = 1u << ATTACH_PLAN_SOCK | 1u << ATTACH_PLAN_SYSCALL, own = 0;
+
+	for (size_t i = 0; i < hooks_n; i++) {
+		assert_int_equal(hooks[i].plans & ~all, 0);
+		assert_int_not_equal(hooks[i].plans, 0);
+		if (hooks[i].required && hooks[i].plans != all)
+			own |= hooks[i].plans;
+	}
+	assert_int_equal(own, all);
+}
+
 static void test_no_go(void **state)
 {
 	assert_int_equal(golang__goid_offset("/nonexistent"), -ENOENT);
@@ -91,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),	 cmocka_unit_test(test_all_is_not_empty),
 		cmocka_unit_test(test_errors),	 cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_plans),	 cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_no_go),
 	};
 	return cmocka_run_group_tests_name("selection", tests, NULL, NULL);

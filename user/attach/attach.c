@@ -57,22 +57,30 @@ static const char *advice(int rc)
 					       "`wirespan doctor` shows what is missing";
 }
 
-/* Programs whose hook this kernel lacks are left out. */
-static int attach__plan(struct attach *a)
+#define SOCKETS_BY_ADDRESS 16384 /* plan "syscall": connections at a time, 4 MiB */
+
+/* Programs of the other plan, and those whose hook this kernel lacks, are left out. */
+static int attach__plan(struct attach *a, enum attach_plan wanted)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
+	enum attach_plan plan;
 	struct bpf_program *p;
 	int rc = 0;
 
 	if (!btf)
 		return attach__fail(a, -errno, "/sys/kernel/btf/vmlinux", "the kernel needs CONFIG_DEBUG_INFO_BTF");
+	plan = hooks__choose(btf, wanted);
+	a->skel->rodata->plan_syscall = plan == ATTACH_PLAN_SYSCALL;
+	if (plan == ATTACH_PLAN_SYSCALL)
+		bpf_map__set_max_entries(a->skel->maps.socks_by_address, SOCKETS_BY_ADDRESS);
 	for (size_t i = 0; i < hooks_n && rc == 0; i++) {
 		const struct hook *h = &hooks[i];
+		bool of_plan = h->plans & (1u << plan);
 
 		p = bpf_object__find_program_by_name(a->skel->obj, h->program);
-		if (!p || hook__available(btf, h))
+		if (!p || (of_plan && hook__available(btf, h)))
 			continue;
-		if (h->required) {
+		if (h->required && of_plan) {
 			snprintf(a->err, a->err_size, "this kernel has no %s (%s and later), which is needed for: %s", h->what,
 				 h->since, h->gives);
 			rc = -ENOTSUP;
@@ -94,7 +102,7 @@ static int attach__load(struct attach *a, const struct attach_options *o)
 	a->skel = wirespan_bpf__open();
 	if (!a->skel)
 		return attach__fail(a, -errno, "BPF programs cannot be opened", "this is a fault of the build");
-	rc = attach__plan(a);
+	rc = attach__plan(a, o->plan);
 	if (rc)
 		return rc;
 	if (o->ring_bytes < 4096 || o->ring_bytes & (o->ring_bytes - 1)) {

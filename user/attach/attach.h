@@ -19,7 +19,11 @@
 struct attach;
 struct ring_buffer;
 
+/* Where bytes are seen. AUTO: the first that this kernel has. */
+enum attach_plan { ATTACH_PLAN_AUTO, ATTACH_PLAN_SOCK, ATTACH_PLAN_SYSCALL };
+
 struct attach_options {
+	enum attach_plan plan;
 	uint32_t ring_bytes;	   /* a power of two; default ATTACH_RING_BYTES */
 	struct ws_budget_pair accepted, connected; /* budgets a connection starts with */
 	bool verbose;		   /* libbpf's own messages */
@@ -27,6 +31,8 @@ struct attach_options {
 #define ATTACH_RING_BYTES (8u << 20)
 
 void attach__defaults(struct attach_options *o);
+/* "auto", "sock" or "syscall" into *plan; -EINVAL with a message that quotes another text. */
+int attach__parse_plan(const char *text, enum attach_plan *plan, char *err, size_t err_size);
 
 /*
  * Loads, attaches, selects what runs already, and announces the connections that selected processes

@@ -145,13 +145,17 @@ static enum verdict print_hooks(FILE *out)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 	enum verdict worst = btf ? FINE : BAD;
+	enum attach_plan plan = btf ? hooks__choose(btf, ATTACH_PLAN_AUTO) : ATTACH_PLAN_SOCK;
 
-	fprintf(out, "\nhooks (plan \"sock\"; a plan for kernels before 6.3 is not built yet)\n");
+	fprintf(out, "\nhooks of capture plan \"%s\"%s\n", plan__name(plan),
+		plan == ATTACH_PLAN_SOCK ? "" : ": this kernel has not those of \"sock\" (6.3 and later), which cost less");
 	for (size_t i = 0; i < hooks_n; i++) {
 		const struct hook *h = &hooks[i];
 		bool there = btf && hook__available(btf, h);
 		enum verdict v = there ? FINE : h->required ? BAD : NOTE;
 
+		if (!(h->plans & (1u << plan)))
+			continue;
 		fprintf(out, "%s %-20s ", marks[v], h->what);
 		if (there)
 			fprintf(out, "%s\n", h->gives);
@@ -191,7 +195,8 @@ static const char limits[] =
 	"     receive; more than 16 vectors or 16 KiB in one call; before 6.17 what io_uring, sendmmsg and 32-bit\n"
 	"     programs send; before 6.15 what io_uring receives\n"
 	"     seen as ciphertext only: TLS\n"
-	"     not seen: UDP, Unix sockets, MPTCP, kernel TLS ranges; as a gap: splice from a socket by io_uring\n";
+	"     not seen: UDP, Unix sockets, MPTCP, kernel TLS ranges; as a gap: splice from a socket by io_uring\n"
+	"     not seen in plan \"syscall\": io_uring, 32-bit programs\n";
 
 int doctor__run(FILE *out)
 {

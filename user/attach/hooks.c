@@ -3,25 +3,32 @@
 #include "attach/hooks.h"
 
 #include <bpf/btf.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#define SOCK (1u << ATTACH_PLAN_SOCK)
+#define CALL (1u << ATTACH_PLAN_SYSCALL)
+#define BOTH (SOCK | CALL)
+
 const struct hook hooks[] = {
-	{"io__sent", "sock_send_length", "6.3", true, "bytes sent", "nothing can be traced"},
-	{"io__received", "sock_recv_length", "6.3", true, "bytes received", "nothing can be traced"},
-	{"io__send_starts", "tcp_sendmsg_locked", "6.17", false, "when a send began", "only its end is known"},
-	{"io__data_ready", "sk_data_ready", "6.3", false, "when bytes became readable", "only when they were read"},
-	{"io_ring__submitted", "io_uring_submit_req", "6.4", false, "bytes that io_uring received", "only their number is known"},
-	{"io__read_unseen", "tcp_rcv_space_adjust", "4.16", false, "bytes received by splice", "they are gaps"},
-	{"conn__set_state", "inet_sock_set_state", "4.16", true, "life of connections", "nothing can be traced"},
-	{"conn__destroyed", "tcp_destroy_sock", "4.16", true, "end of connections", "nothing can be traced"},
-	{"proc__fork", "sched_process_fork", "2.6.34", true, "children are selected", "nothing can be traced"},
-	{"proc__exec", "sched_process_exec", "3.4", true, "new programs are selected", "nothing can be traced"},
-	{"proc__exit", "sched_process_exit", "2.6.34", true, "processes are forgotten", "nothing can be traced"},
-	{"sched__switch", "sched_switch", "2.6.34", false, "turns of event loops", "more of their calls have an unknown parent"},
-	{"existing__listeners", "iter/tcp", "5.9", false, "which ports are servers", "roles of open connections are guessed"},
-	{"existing__select", "iter/task_file", "5.9", false, "running processes by rule", "they are selected by their next use"},
-	{"existing__sockets", "iter/task_file", "5.9", false, "connections open before", "they are announced by their next use"},
+	{"io__sent", "sock_send_length", "6.3", SOCK, true, "bytes sent", "nothing can be traced"},
+	{"io__received", "sock_recv_length", "6.3", SOCK, true, "bytes received", "nothing can be traced"},
+	{"io__send_starts", "tcp_sendmsg_locked", "6.17", SOCK, false, "when a send began", "only its end is known"},
+	{"io__data_ready", "sk_data_ready", "6.3", BOTH, false, "when bytes became readable", "only when they were read"},
+	{"io_ring__submitted", "io_uring_submit_req", "6.4", SOCK, false, "bytes that io_uring received", "only their number is known"},
+	{"io__read_unseen", "tcp_rcv_space_adjust", "4.16", SOCK, false, "bytes received by splice", "they are gaps"},
+	{"call__enters", "sys_enter", "2.6.34", CALL, true, "system calls begin", "nothing can be traced"},
+	{"call__returns", "sys_exit", "2.6.34", CALL, true, "bytes sent and received", "nothing can be traced"},
+	{"conn__set_state", "inet_sock_set_state", "4.16", BOTH, true, "life of connections", "nothing can be traced"},
+	{"conn__destroyed", "tcp_destroy_sock", "4.16", BOTH, true, "end of connections", "nothing can be traced"},
+	{"proc__fork", "sched_process_fork", "2.6.34", BOTH, true, "children are selected", "nothing can be traced"},
+	{"proc__exec", "sched_process_exec", "3.4", BOTH, true, "new programs are selected", "nothing can be traced"},
+	{"proc__exit", "sched_process_exit", "2.6.34", BOTH, true, "processes are forgotten", "nothing can be traced"},
+	{"sched__switch", "sched_switch", "2.6.34", BOTH, false, "turns of event loops", "more of their calls have an unknown parent"},
+	{"existing__listeners", "iter/tcp", "5.9", BOTH, false, "which ports are servers", "roles of open connections are guessed"},
+	{"existing__select", "iter/task_file", "5.9", BOTH, false, "running processes by rule", "they are selected by their next use"},
+	{"existing__sockets", "iter/task_file", "5.9", BOTH, false, "connections open before", "they are announced by their next use"},
 };
 const size_t hooks_n = sizeof(hooks) / sizeof(*hooks);
 
@@ -36,4 +43,40 @@ bool hook__available(const struct btf *vmlinux, const struct hook *h)
 	}
 	snprintf(name, sizeof(name), "btf_trace_%s", h->what);
 	return btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) > 0;
+}
+
+static bool plan__available(const struct btf *vmlinux, enum attach_plan plan)
+{
+	for (size_t i = 0; i < hooks_n; i++)
+		if (hooks[i].required && hooks[i].plans & (1u << plan) && !hook__available(vmlinux, &hooks[i]))
+			return false;
+	return true;
+}
+
+enum attach_plan hooks__choose(const struct btf *vmlinux, enum attach_plan wanted)
+{
+	if (wanted != ATTACH_PLAN_AUTO)
+		return wanted;
+	if (!plan__available(vmlinux, ATTACH_PLAN_SOCK) && plan__available(vmlinux, ATTACH_PLAN_SYSCALL))
+		return ATTACH_PLAN_SYSCALL;
+	return ATTACH_PLAN_SOCK;
+}
+
+static const char *const names[] = {"auto", "sock", "syscall"};
+
+const char *plan__name(enum attach_plan plan)
+{
+	return names[plan];
+}
+
+int attach__parse_plan(const char *text, enum attach_plan *plan, char *err, size_t err_size)
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(names[i], text) == 0) {
+			*plan = (enum attach_plan)i;
+			return 0;
+		}
+	}
+	snprintf(err, err_size, "capture plan \"%s\": there are auto, sock, syscall", text);
+	return -EINVAL;
 }

@@ -6,10 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "attach/attach.h"
+
 struct hook {
 	const char *program; /* its name in bpf/ */
 	const char *what;    /* tracepoint, or "iter/..." */
 	const char *since;   /* kernel release */
+	unsigned plans; /* bits: 1 << enum attach_plan */
 	bool required;
 	const char *gives;   /* "bytes sent" */
 	const char *without; /* if it is not there */
@@ -21,5 +24,8 @@ extern const size_t hooks_n;
 struct btf;
 /* Does this kernel have it? */
 bool hook__available(const struct btf *vmlinux, const struct hook *h);
+/* The plan that `wanted` comes to on this kernel: AUTO is the first whose required hooks are there, else sock. */
+enum attach_plan hooks__choose(const struct btf *vmlinux, enum attach_plan wanted);
+const char *plan__name(enum attach_plan plan);
 
 #endif
