@@ -172,6 +172,7 @@ static void check_counters(const struct rig *r, struct expected x)
 }
 
 static const struct answer ok[] = {{.status = 200}};
+static const struct answer slow[] = {{.status = 200, .delay_ms = 100}}; /* so that what is under way can be looked at */
 
 /* A full batch goes at once, with nobody's help; the rest waits for its time. */
 static void test_batches(void **state)
@@ -179,7 +180,7 @@ static void test_batches(void **state)
 	struct rig r;
 	uint64_t bytes = 0;
 
-	rig__open(&r, ROWS(ok));
+	rig__open(&r, ROWS(slow));
 	collector__up(&r.c);
 	rig__start(&r);
 	add(&r, 2);
@@ -203,7 +204,7 @@ static void test_schedule_delay(void **state)
 	struct rig r;
 	uint64_t now;
 
-	rig__open(&r, ROWS(ok));
+	rig__open(&r, ROWS(slow));
 	r.s.schedule_delay_ms = 60000;
 	collector__up(&r.c);
 	rig__start(&r);
