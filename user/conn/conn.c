@@ -23,8 +23,7 @@
 struct held {
 	struct held *next;
 	uint64_t since;
-	struct ws_rec_data data;
-	char payload[];
+	struct ws_rec_data *data; /* behind this, with its payload */
 };
 
 struct stream {
@@ -143,7 +142,7 @@ static void stream__drain(struct conns *cs, struct entry *e, enum ws_dir dir, bo
 
 	while (s->held) {
 		struct held *h = s->held;
-		int32_t ahead = (int32_t)(h->data.seq - (uint32_t)s->next);
+		int32_t ahead = (int32_t)(h->data->seq - (uint32_t)s->next);
 
 		if (ahead > 0 && !force && s->n_held <= HELD_MAX)
 			return;
@@ -153,7 +152,7 @@ static void stream__drain(struct conns *cs, struct entry *e, enum ws_dir dir, bo
 		if (ahead > 0)
 			stream__skip(cs, e, dir, (uint64_t)ahead);
 		if (ahead >= 0)
-			stream__deliver(cs, e, &h->data, h->payload);
+			stream__deliver(cs, e, h->data, (const char *)h->data->payload);
 		else
 			cs->counters.duplicates++;
 		free(h);
@@ -163,14 +162,15 @@ static void stream__drain(struct conns *cs, struct entry *e, enum ws_dir dir, bo
 static void stream__hold(struct conns *cs, struct entry *e, const struct ws_rec_data *d, struct slice payload)
 {
 	struct stream *s = &e->stream[d->dir];
-	struct held *h = malloc(sizeof(*h) + payload.n), **at = &s->held;
+	struct held *h = malloc(sizeof(*h) + sizeof(*d) + payload.n), **at = &s->held;
 
 	if (!h)
 		abort();
-	h->data = *d;
+	h->data = (struct ws_rec_data *)(h + 1);
+	*h->data = *d;
 	h->since = d->head.time_ns;
-	memcpy(h->payload, payload.p, payload.n);
-	while (*at && (int32_t)((*at)->data.seq - d->seq) < 0)
+	memcpy(h->data->payload, payload.p, payload.n);
+	while (*at && (int32_t)((*at)->data->seq - d->seq) < 0)
 		at = &(*at)->next;
 	h->next = *at;
 	*at = h;

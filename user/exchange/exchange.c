@@ -151,7 +151,7 @@ static void queue__give_up(struct exchanges *xs, struct exchange_queue *q, unsig
 		q->orphan = NULL;
 	}
 	while (q->head) {
-		if (!(q->head->flags & RESPONSE_DONE))
+		if (!(q->head->flags & RESPONSE_DONE) && !flags)
 			q->head->flags |= (q->head->flags & RESPONSE_BEGUN) ? XCHG_CUT : XCHG_NO_RESPONSE;
 		q->head->flags |= flags;
 		queue__pop(xs, q);
@@ -295,8 +295,10 @@ void exchanges__lost(struct exchanges *xs, struct connection *conn, enum ws_dir 
 
 	if (!q || !bytes)
 		return;
+	/* Requests that have ended are whole; which of the responses under way is not, nobody can tell. */
 	for (struct exchange *x = q->head; x; x = x->next)
-		x->flags |= XCHG_LOST;
+		if (dir != connection__request_dir(conn) || !(x->flags & REQUEST_DONE))
+			x->flags |= XCHG_LOST;
 	if (q->orphan)
 		q->orphan->flags |= XCHG_LOST;
 }
@@ -311,7 +313,7 @@ void exchanges__closed(struct exchanges *xs, struct connection *conn, uint64_t t
 	struct exchange_queue *q = conn->pairing;
 
 	if (q) {
-		queue__give_up(xs, q, 0);
+		queue__give_up(xs, q, time_ns ? 0 : XCHG_TIMEOUT);
 		free(q);
 		conn->pairing = NULL;
 	}

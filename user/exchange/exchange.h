@@ -31,7 +31,7 @@ void exchanges__opaque(struct exchanges *x, struct connection *conn, enum ws_dir
 void exchanges__lost(struct exchanges *x, struct connection *conn, enum ws_dir dir, uint64_t bytes);
 /* connect() was just called, by conn->owner. */
 void exchanges__connecting(struct exchanges *x, struct connection *conn);
-/* Ends what is open on it. */
+/* Ends what is open on it. time_ns 0: it was not closed, tracing ends. */
 void exchanges__closed(struct exchanges *x, struct connection *conn, uint64_t time_ns);
 /* Gives up on exchanges that have been open for ten minutes without a byte. */
 void exchanges__tick(struct exchanges *x, uint64_t now);
