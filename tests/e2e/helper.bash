@@ -112,20 +112,18 @@ running() {
 
 is_running() { [ -n "$(running "$1")" ]; }
 
-# descendants PID...: all processes below, from /proc.
+# descendants PID...: these and all processes below, from /proc.
 descendants() {
-	local -A children=()
-	local file stat rest queue=("$@") head
-	for file in /proc/[0-9]*/stat; do
-		{ stat=$(< "$file"); } 2> /dev/null && [ -n "$stat" ] || continue
-		rest=(${stat##*) })
-		children[${rest[1]}]+=" ${stat%% *}"
-	done
-	while [ ${#queue[@]} -gt 0 ]; do
-		head=${queue[0]}
-		queue=("${queue[@]:1}" ${children[$head]-})
-		echo "$head"
-	done
+	cat /proc/[0-9]*/stat 2> /dev/null | "$py" -c '
+import re, sys
+below = {}
+for pid, parent in re.findall(r"^(\d+) \(.*\) \S (\d+) [-\d ]+$", sys.stdin.buffer.read().decode("latin-1"), re.M):
+    below.setdefault(parent, []).append(pid)
+queue = sys.argv[1:]
+for pid in queue:
+    print(pid)
+    queue += below.get(pid, [])
+' "$@"
 }
 
 # marked DIR: processes that this test started, wherever they hang now.
@@ -134,7 +132,7 @@ marked() { grep -lzsx "WIRESPAN_E2E=$1" /proc/[0-9]*/environ | cut -d/ -f3; }
 # end_all DIR: ends what DIR/pids names and all below it; 1 if something had to be killed.
 end_all() {
 	local all stragglers deadline=$((SECONDS + 20)) status=0 p
-	mapfile -t all < <(descendants $(cat "$1/pids"))
+	all=($(descendants $(cat "$1/pids"))) || status=1
 	for p in $(running $(cat "$1/pids")); do kill "$p" 2> /dev/null; done
 	while [ -n "$(running "${all[@]}")" ] && [ $SECONDS -lt $deadline ]; do
 		for p in $(orphans "${all[@]}"); do kill "$p" 2> /dev/null; done
