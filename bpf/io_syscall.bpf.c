@@ -9,6 +9,7 @@
 #include "transfer.bpf.h"
 
 #define MESSAGES_MAX 16
+#define MESSAGES_LIMIT 128 /* what a loop may take; the kernel takes 1024 (UIO_MAXIOV) */
 
 enum call_kind {
 	CALL_OTHER,
@@ -122,23 +123,37 @@ static __always_inline void call__moved(const struct ws_call *c, const struct pa
 		call__received(c->sock, lengths, p->flags, p->msghdr);
 }
 
-/* A record for each message: the kernel has written its length beside it. */
+/* Beside each message the kernel has written its length. */
+static __always_inline __u32 message__length(__u64 vec, __u32 i)
+{
+	struct mmsghdr *m = (void *)(vec + i * sizeof(*m));
+	__u32 n = 0;
+
+	bpf_probe_read_user(&n, sizeof(n), &m->msg_len);
+	return n;
+}
+
+/* A record for each message; of many, one without payload for all; of still more none: a gap. */
 static __always_inline void call__messages(const struct ws_call *c, __u64 vec, __u32 n)
 {
 	struct part p = {};
-	__u32 i, total = 0, len = 0;
+	__u32 i, total = 0;
 
-	for (i = 0; i < MESSAGES_MAX && i < n; i++) {
-		bpf_probe_read_user(&len, sizeof(len), (void *)(vec + i * sizeof(struct mmsghdr) + sizeof(struct user_msghdr)));
-		total += len;
+	if (n > MESSAGES_LIMIT)
+		return;
+	for (i = 0; i < MESSAGES_LIMIT && i < n; i++)
+		total += message__length(vec, i);
+	if (n > MESSAGES_MAX) {
+		p.n = total;
+		call__moved(c, &p);
+		return;
 	}
 	for (i = 0; i < MESSAGES_MAX && i < n; i++) {
 		p.msghdr = vec + i * sizeof(struct mmsghdr);
-		bpf_probe_read_user(&len, sizeof(len), (void *)(p.msghdr + sizeof(struct user_msghdr)));
-		total -= len;
-		p.n = len;
+		p.n = message__length(vec, i);
+		total -= p.n;
 		p.after = total;
-		if (len)
+		if (p.n)
 			call__moved(c, &p);
 	}
 }

@@ -45,6 +45,8 @@ const struct way ways[] = {
 	{"sendmsg-recvmsg", call__sendmsg, call__recvmsg, 300, 5000},
 	{"sendmmsg-recvmmsg", call__sendmmsg, call__recvmmsg, 300, 5000, .flags = WAIT_SENT, .out = "no_address",
 	 .in = "no_address"},
+	{"sendmmsg-recvmmsg-40", call__sendmmsg40, call__recvmmsg40, 300, 5000, .flags = WAIT_SENT, .out = "no_address",
+	 .in = "no_address"},
 	{"sendfile", call__sendfile, call__read, 300, 100000, .out = "no_address", .in = "max"},
 	{"splice-out", call__splice_out, call__read, 300, 20000, .out = "no_address", .in = "max"},
 	{"tee-out", call__tee_out, call__read, 300, 20000, .out = "no_address", .in = "max"},

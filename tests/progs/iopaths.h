@@ -103,7 +103,7 @@ bool end__is_client(const struct end *e);
 call_fn call__write, call__read, call__send, call__recv, call__send_more, call__send_dontwait, call__recv_dontwait;
 call_fn call__recv_waitall, call__recv_peek, call__recv_trunc, call__writev1, call__readv1, call__writev3, call__readv3;
 call_fn call__writev_head, call__readv_head, call__writev100, call__readv100, call__pwritev2, call__preadv2;
-call_fn call__sendmsg, call__recvmsg, call__sendmmsg, call__recvmmsg, call__zerocopy, call__sendfile;
+call_fn call__sendmsg, call__recvmsg, call__sendmmsg, call__recvmmsg, call__sendmmsg40, call__recvmmsg40, call__zerocopy, call__sendfile;
 call_fn call__splice_out, call__tee_out, call__splice_in, call__write_dup, call__read_dup;
 
 /* iopaths_uring.c */

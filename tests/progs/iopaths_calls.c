@@ -13,7 +13,6 @@
 #include "iopaths.h"
 
 #define VECTORS 100
-#define MESSAGES 4
 
 ssize_t call__write(struct end *e, char *p, size_t n)
 {
@@ -133,45 +132,40 @@ ssize_t call__recvmsg(struct end *e, char *p, size_t n)
 	return recvmsg(e->fd, &m, 0);
 }
 
-/* p[0..n) as several messages of two vectors each. */
-static void messages__cut(struct mmsghdr *m, struct iovec (*v)[2], char *p, size_t n)
+/* p[0..n) as so many messages of two vectors each. */
+static void messages__cut(struct mmsghdr *m, struct iovec (*v)[2], int messages, char *p, size_t n)
 {
-	size_t each = n / MESSAGES;
+	size_t each = n / (size_t)messages, last = n - each * (size_t)(messages - 1);
 
-	for (int i = 0; i < MESSAGES; i++) {
-		vectors__cut(v[i], 2, p + (size_t)i * each, i == MESSAGES - 1 ? n - (size_t)i * each : each, 3);
+	for (int i = 0; i < messages; i++) {
+		vectors__cut(v[i], 2, p + (size_t)i * each, i == messages - 1 ? last : each, 3);
 		m[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = v[i], .msg_iovlen = 2}};
 	}
 }
 
-ssize_t call__sendmmsg(struct end *e, char *p, size_t n)
+static ssize_t messages__sum(const struct mmsghdr *m, int got)
 {
-	struct mmsghdr m[MESSAGES];
-	struct iovec v[MESSAGES][2];
 	ssize_t sum = 0;
-	int got;
 
-	messages__cut(m, v, p, n);
-	got = sendmmsg(e->fd, m, MESSAGES, 0);
 	for (int i = 0; i < got; i++)
 		sum += m[i].msg_len;
 	return got < 0 ? got : sum;
 }
 
-/* Called when all was sent, so that every message is full. */
-ssize_t call__recvmmsg(struct end *e, char *p, size_t n)
-{
-	struct mmsghdr m[MESSAGES];
-	struct iovec v[MESSAGES][2];
-	ssize_t sum = 0;
-	int got;
-
-	messages__cut(m, v, p, n);
-	got = recvmmsg(e->fd, m, MESSAGES, 0, NULL);
-	for (int i = 0; i < got; i++)
-		sum += m[i].msg_len;
-	return got < 0 ? got : sum;
-}
+/* Receives are called when all was sent, so that every message is full. */
+#define MESSAGES_CALL(name, call, messages, ...)                                                                       \
+	ssize_t call__##name(struct end *e, char *p, size_t n)                                                         \
+	{                                                                                                              \
+		struct mmsghdr m[messages];                                                                            \
+		struct iovec v[messages][2];                                                                           \
+                                                                                                                       \
+		messages__cut(m, v, messages, p, n);                                                                   \
+		return messages__sum(m, call(e->fd, m, messages, 0, ##__VA_ARGS__));                                   \
+	}
+MESSAGES_CALL(sendmmsg, sendmmsg, 4)
+MESSAGES_CALL(recvmmsg, recvmmsg, 4, NULL)
+MESSAGES_CALL(sendmmsg40, sendmmsg, 40)
+MESSAGES_CALL(recvmmsg40, recvmmsg, 40, NULL)
 
 ssize_t call__zerocopy(struct end *e, char *p, size_t n)
 {

@@ -196,7 +196,7 @@ static const char limits[] =
 	"     programs send; before 6.15 what io_uring receives\n"
 	"     seen as ciphertext only: TLS\n"
 	"     not seen: UDP, Unix sockets, MPTCP, kernel TLS ranges; as a gap: splice from a socket by io_uring\n"
-	"     not seen in plan \"syscall\": io_uring, 32-bit programs\n";
+	"     not seen in plan \"syscall\": io_uring, 32-bit programs, calls of more than 128 messages\n";
 
 int doctor__run(FILE *out)
 {
