@@ -3,13 +3,14 @@
  * io_sock.bpf.c - capture plan "sock": bytes at the socket layer, whatever call moved them.
  *
  * sock_send_length and sock_recv_length (6.3, 6e6eda44b939) run when the call has moved its bytes, in
- * its own context; tcp_sendmsg_locked (6.17) gives the start of a send, sk_data_ready (6.3,
+ * its own context; tcp_sendmsg_locked gives the start of a send, sk_data_ready (6.3,
  * 40e0b0908142) the arrival of what is received. Without the last two, clocks are 0.
  */
 #include "transfer.bpf.h"
 
 /*
- * tcp_sendmsg_locked runs once for each turn of the kernel's loop; the first one is the start. It shows
+ * tcp_sendmsg_locked runs once for each turn of the kernel's loop; the first one is the start. Before
+ * 6.17 it is entered (fentry) where that is allowed: the function has the same first arguments. It shows
  * where the bytes are, whatever call or worker thread sends them; they are read at the end of the send,
  * for here their pages may not be mapped yet.
  */
@@ -29,7 +30,8 @@ int BPF_PROG(io__send_starts, struct sock *sk, struct msghdr *msg)
 	type = it->iter_type;
 	if (type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
 		t->send_addr = (__u64)it->ubuf + it->iov_offset;
-	} else if (type == bpf_core_enum_value(enum iter_type, ITER_IOVEC) && it->iov_offset == 0) {
+	} else if (type == bpf_core_enum_value(enum iter_type, ITER_IOVEC) && it->iov_offset == 0 &&
+		   bpf_core_field_exists(it->__iov)) { /* 6.4 */
 		t->send_addr = (__u64)it->__iov;
 		t->send_vectors = it->nr_segs < 0xffff ? it->nr_segs : 0xffff;
 	}

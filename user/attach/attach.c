@@ -59,6 +59,13 @@ static const char *advice(int rc)
 
 #define SOCKETS_BY_ADDRESS 16384 /* plan "syscall": connections at a time, 4 MiB */
 
+/* tp_btf becomes fentry: the same arguments come first. */
+static bool attach__enter(struct bpf_program *p, const char *function)
+{
+	return bpf_program__set_expected_attach_type(p, BPF_TRACE_FENTRY) == 0 &&
+	       bpf_program__set_attach_target(p, 0, function) == 0;
+}
+
 /* Programs of the other plan, and those whose hook this kernel lacks, are left out. */
 static int attach__plan(struct attach *a, enum attach_plan wanted)
 {
@@ -78,14 +85,17 @@ static int attach__plan(struct attach *a, enum attach_plan wanted)
 		bool of_plan = h->plans & (1u << plan);
 
 		p = bpf_object__find_program_by_name(a->skel->obj, h->program);
-		if (!p || (of_plan && hook__available(btf, h)))
+		if (of_plan && hook__available(btf, h))
+			continue;
+		if (p && of_plan && hook__by_entry(btf, h) && attach__enter(p, h->what))
 			continue;
 		if (h->required && of_plan) {
 			snprintf(a->err, a->err_size, "this kernel has no %s (%s and later), which is needed for: %s", h->what,
 				 h->since, h->gives);
 			rc = -ENOTSUP;
 		}
-		bpf_program__set_autoload(p, false);
+		if (p)
+			bpf_program__set_autoload(p, false);
 	}
 	btf__free(btf);
 	return rc;

@@ -56,7 +56,7 @@ static enum verdict check_lockdown(char *text)
 		snprintf(text, TEXT, "confidentiality: BPF may not read kernel memory; start with lockdown=integrity");
 		return BAD;
 	}
-	snprintf(text, TEXT, "%s: kprobes and fentry may be refused, they are not used", mode[0] ? mode : "none");
+	snprintf(text, TEXT, "%s: kprobes and fentry may be refused, they are not needed", mode[0] ? mode : "none");
 	return FINE;
 }
 
@@ -151,14 +151,17 @@ static enum verdict print_hooks(FILE *out)
 		plan == ATTACH_PLAN_SOCK ? "" : ": this kernel has not those of \"sock\" (6.3 and later), which cost less");
 	for (size_t i = 0; i < hooks_n; i++) {
 		const struct hook *h = &hooks[i];
-		bool there = btf && hook__available(btf, h);
-		enum verdict v = there ? FINE : h->required ? BAD : NOTE;
+		bool entry, there;
+		enum verdict v;
 
 		if (!(h->plans & (1u << plan)))
 			continue;
+		entry = btf && hook__by_entry(btf, h);
+		there = entry || (btf && hook__available(btf, h));
+		v = there ? FINE : h->required ? BAD : NOTE;
 		fprintf(out, "%s %-20s ", marks[v], h->what);
 		if (there)
-			fprintf(out, "%s\n", h->gives);
+			fprintf(out, "%s%s\n", h->gives, entry ? ", by entering the function (fentry)" : "");
 		else
 			fprintf(out, "%s: not in this kernel (%s and later); %s\n", h->gives, h->since, h->without);
 		if (v > worst)

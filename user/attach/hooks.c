@@ -2,10 +2,12 @@
 /* hooks.c - the table behind attach.c and doctor.c. Contract: hooks.h. */
 #include "attach/hooks.h"
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SOCK (1u << ATTACH_PLAN_SOCK)
 #define CALL (1u << ATTACH_PLAN_SYSCALL)
@@ -20,6 +22,7 @@ const struct hook hooks[] = {
 	{"io__read_unseen", "tcp_rcv_space_adjust", "4.16", SOCK, false, "bytes received by splice", "they are gaps"},
 	{"call__enters", "sys_enter", "2.6.34", CALL, true, "system calls begin", "nothing can be traced"},
 	{"call__returns", "sys_exit", "2.6.34", CALL, true, "bytes sent and received", "nothing can be traced"},
+	{"", "bpf_task_pt_regs", "5.15", BOTH, true, "arguments of system calls", "nothing can be traced"},
 	{"conn__set_state", "inet_sock_set_state", "4.16", BOTH, true, "life of connections", "nothing can be traced"},
 	{"conn__destroyed", "tcp_destroy_sock", "4.16", BOTH, true, "end of connections", "nothing can be traced"},
 	{"proc__fork", "sched_process_fork", "2.6.34", BOTH, true, "children are selected", "nothing can be traced"},
@@ -32,6 +35,20 @@ const struct hook hooks[] = {
 };
 const size_t hooks_n = sizeof(hooks) / sizeof(*hooks);
 
+/* Helper functions of BPF are enumerators: BPF_FUNC_task_pt_regs. */
+static bool helper__available(const struct btf *vmlinux, const char *name)
+{
+	const struct btf_type *t = btf__type_by_id(vmlinux, (__u32)btf__find_by_name_kind(vmlinux, "bpf_func_id", BTF_KIND_ENUM));
+
+	for (int i = 0; t && btf_is_enum(t) && i < btf_vlen(t); i++) {
+		const char *text = btf__name_by_offset(vmlinux, btf_enum(t)[i].name_off);
+
+		if (strncmp(text, "BPF_FUNC_", 9) == 0 && strcmp(text + 9, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Tracepoints leave a typedef in BTF, iterators a function (kernel/bpf/bpf_iter.c: bpf_iter_<target>). */
 bool hook__available(const struct btf *vmlinux, const struct hook *h)
 {
@@ -41,8 +58,36 @@ bool hook__available(const struct btf *vmlinux, const struct hook *h)
 		snprintf(name, sizeof(name), "bpf_iter_%s", h->what + 5);
 		return btf__find_by_name_kind(vmlinux, name, BTF_KIND_FUNC) > 0;
 	}
+	if (strncmp(h->what, "bpf_", 4) == 0)
+		return helper__available(vmlinux, h->what + 4);
 	snprintf(name, sizeof(name), "btf_trace_%s", h->what);
 	return btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) > 0;
+}
+
+/* Tried with a program that does nothing: kernels refuse at loading or at attaching, for many reasons. */
+static bool entry__allowed(int function)
+{
+	const struct bpf_insn nothing[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
+	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = BPF_TRACE_FENTRY, .attach_btf_id = (__u32)function);
+	int prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "wirespan_try", "GPL", nothing, 2, &o), link;
+
+	if (prog < 0)
+		return false;
+	link = bpf_raw_tracepoint_open(NULL, prog);
+	if (link >= 0)
+		close(link);
+	close(prog);
+	return link >= 0;
+}
+
+bool hook__by_entry(const struct btf *vmlinux, const struct hook *h)
+{
+	int function;
+
+	if (strcmp(h->program, "io__send_starts") != 0 || hook__available(vmlinux, h))
+		return false;
+	function = btf__find_by_name_kind(vmlinux, h->what, BTF_KIND_FUNC);
+	return function > 0 && entry__allowed(function);
 }
 
 static bool plan__available(const struct btf *vmlinux, enum attach_plan plan)
@@ -57,9 +102,7 @@ enum attach_plan hooks__choose(const struct btf *vmlinux, enum attach_plan wante
 {
 	if (wanted != ATTACH_PLAN_AUTO)
 		return wanted;
-	if (!plan__available(vmlinux, ATTACH_PLAN_SOCK) && plan__available(vmlinux, ATTACH_PLAN_SYSCALL))
-		return ATTACH_PLAN_SYSCALL;
-	return ATTACH_PLAN_SOCK;
+	return plan__available(vmlinux, ATTACH_PLAN_SOCK) ? ATTACH_PLAN_SOCK : ATTACH_PLAN_SYSCALL;
 }
 
 static const char *const names[] = {"auto", "sock", "syscall"};
