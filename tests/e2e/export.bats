@@ -75,11 +75,11 @@ all_arrived() {
 
 @test "JSON and protobuf say the same of the same requests" {
 	server server "$progs/http_server.py"
-	"$wirespan" record -o "$T/recording" -- bash -c "seq -f 'url = http://127.0.0.1:$port/%g' 30 | curl -sS -K -" > "$T/answers" 2> "$T/record.err"
+	bounded 60 "$wirespan" record -o "$T/recording" -- bash -c "seq -f 'url = http://127.0.0.1:$port/%g' 30 | curl -sS -K -" > "$T/answers" 2> "$T/record.err"
 	sink
 	for protocol in json protobuf; do
 		OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$sink_port OTEL_EXPORTER_OTLP_PROTOCOL=http/$protocol \
-			"$wirespan" replay --json --otlp "$T/recording" > "$T/lines"
+			bounded 60 "$wirespan" replay --json --otlp "$T/recording" > "$T/lines"
 		jq -cS '{traceId, spanId, parentSpanId, name, kind, startTimeUnixNano, endTimeUnixNano, attributes, resource,
 			status: {code: (.status.code // 0), message: (.status.message // "")}}' "$T/spans" | sort > "$T/$protocol"
 		rm "$T/spans"
@@ -93,7 +93,7 @@ all_arrived() {
 
 @test "--json and --otlp give both, in either order" {
 	server server "$progs/http_server.py"
-	"$wirespan" record -o "$T/recording" -- curl -sS "http://127.0.0.1:$port/x" > "$T/answers" 2> "$T/record.err"
+	bounded 60 "$wirespan" record -o "$T/recording" -- curl -sS "http://127.0.0.1:$port/x" > "$T/answers" 2> "$T/record.err"
 	sink
 	for options in "--json --otlp" "--otlp --json"; do
 		log "replay $options"
@@ -372,7 +372,7 @@ another_batch() { [ "$(posts .raw | sort -u | wc -l)" -ge 2 ]; }
 	sink 503
 	exporting OTEL_BSP_MAX_QUEUE_SIZE=16 OTEL_BSP_MAX_EXPORT_BATCH_SIZE=4
 	ask 1 60
-	until_ok 10 lines_at_least "$T/posts" 2
+	until_ok 10 lines_at_least "$T/posts" 3   # by then all of them have come to the queue
 	sink_answers 200
 	until_ok 20 lines_at_least "$T/spans" 16
 	stop_tracer agent "$agent"

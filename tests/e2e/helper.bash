@@ -185,6 +185,10 @@ ends() {
 
 not() { ! "$@"; }
 
+# bounded SECONDS COMMAND...: SIGTERM when it takes longer, in the same process group so that an
+# interrupted run reaches it.
+bounded() { timeout --foreground "$@"; }
+
 # --- looking ----------------------------------------------------------------------------------
 
 # same WHAT GOT EXPECTED

@@ -9,7 +9,7 @@ setup_file() {
 	local status=0
 	e2e_setup_file
 	server server "$progs/http_server.py"
-	(umask 0; "$wirespan" record -o "$F/recording" -- bash -c "
+	(umask 0; bounded 120 "$wirespan" record -o "$F/recording" -- bash -c "
 		seq -f 'url = http://127.0.0.1:$port/%g?token=hunter2' 40 | curl -sS -K -
 		curl -sS 'http://127.0.0.1:$port/status/500'") > "$F/answers" 2> "$F/record.err" 3>&- || status=$?
 	end_all "$F"
@@ -84,7 +84,7 @@ without_cost() { sed '/^capture: /s/; agent .*//'; }
 }
 
 @test "replay says the same on another day, on another host, with another environment" {
-	"$wirespan" replay --json "$F/recording" > "$T/here"
+	bounded 120 "$wirespan" replay --json "$F/recording" > "$T/here"
 	OTEL_SERVICE_NAME=other OTEL_RESOURCE_ATTRIBUTES=a=b TZ=Asia/Tokyo LC_ALL=C \
 		unshare --uts bash -c "hostname elsewhere && '$wirespan' replay --json '$F/recording'" > "$T/there"
 	diff "$T/here" "$T/there"
@@ -100,7 +100,7 @@ without_cost() { sed '/^capture: /s/; agent .*//'; }
 	seq -f "url = http://127.0.0.1:$port/%g" 25 | curl -sS -K - > "$T/answers"
 	stop_tracer record "$record"
 	stop_tracer trace "$trace"
-	"$wirespan" replay --json "$T/recording" > "$T/replayed"
+	bounded 120 "$wirespan" replay --json "$T/recording" > "$T/replayed"
 	# Trace ids hold a time of the agent's own clock readings.
 	filter='{spanId, parentSpanId, name, kind, attributes, resource}'
 	same "spans" "$(wc -l < "$T/replayed")" 25
@@ -187,7 +187,7 @@ damaged() {
 }
 
 @test "a pipe may be replayed" {
-	"$wirespan" replay --json "$F/recording" > "$T/file"
-	"$wirespan" replay --json <(cat "$F/recording") > "$T/pipe"
+	bounded 120 "$wirespan" replay --json "$F/recording" > "$T/file"
+	bounded 120 "$wirespan" replay --json <(cat "$F/recording") > "$T/pipe"
 	cmp "$T/file" "$T/pipe"
 }
