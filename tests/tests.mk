@@ -82,3 +82,10 @@ check: all
 	done; [ -z "$$failed" ] || { echo "# failed:$$failed"; exit 1; }
 
 .PHONY: e2e replay layout truth-unit check
+
+# Stock Debian kernels under QEMU; suites to choose some: make test-kernels KERNELS="trixie forky".
+KERNELS ?=
+test-kernels: all
+	@tests/kernels/run $(KERNELS)
+
+.PHONY: test-kernels
