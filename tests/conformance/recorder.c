@@ -47,13 +47,14 @@ static void print_ledger(const struct attach *a, const struct capture_counters *
 	printf("}\n");
 }
 
-static void record(struct capture *c)
+static void record(struct attach *a, struct capture *c)
 {
 	fprintf(stderr, "ready\n");
 	while (!stop) {
 		poll(&(struct pollfd){capture__fd(c), POLLIN, 0}, 1, 20);
 		capture__read(c);
 	}
+	attach__stop(a);
 	while (capture__read(c) > 0)
 		;
 }
@@ -83,7 +84,7 @@ int main(int argc, char **argv)
 	    !(c = capture__live(attach__ring_fd(a), on_event, r, err, sizeof(err)))) {
 		fprintf(stderr, "recorder: %s\n", err);
 	} else {
-		record(c);
+		record(a, c);
 		print_ledger(a, capture__counters(c));
 		rc = 0;
 	}

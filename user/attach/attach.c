@@ -291,6 +291,14 @@ void attach__free(struct attach *a)
 	free(a);
 }
 
+void attach__stop(struct attach *a)
+{
+	bpf_link__destroy(a->turns);
+	a->turns = NULL;
+	wirespan_bpf__detach(a->skel);
+	usleep(20000); /* a program that was running on another CPU is through by then */
+}
+
 int attach__ring_fd(const struct attach *a)
 {
 	return bpf_map__fd(a->skel->maps.ring);

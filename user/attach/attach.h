@@ -41,6 +41,11 @@ int attach__parse_plan(const char *text, enum attach_plan *plan, char *err, size
  */
 struct attach *attach__new(const struct selection *sel, const struct attach_options *o, char *err, size_t err_size);
 void attach__free(struct attach *a);
+/*
+ * Ends tracing, and keeps the ring and the counters: what was made can be read to the last record, and
+ * then the ledger adds up. Takes some 20 ms.
+ */
+void attach__stop(struct attach *a);
 
 int attach__ring_fd(const struct attach *a);
 /* Sums over CPUs. */
