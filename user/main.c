@@ -55,6 +55,11 @@ static int set__verbose(void *config, const char *name, char *value, char *err, 
 	return 0;
 }
 
+static int set__capture(void *config, const char *name, char *value, char *err, size_t size)
+{
+	return attach__parse_plan(value, &((struct agent_config *)config)->attach.plan, err, size);
+}
+
 /* MiB, a power of two. */
 static int set__ring_size(void *config, const char *name, char *value, char *err, size_t size)
 {
@@ -81,6 +86,7 @@ static const struct option_row options[] = {
 	{"otlp", 0, NULL, "export as well, as the OTEL_* environment says", CMD_TRACE | CMD_REPLAY, set__otlp},
 	{"summary", 0, NULL, "services and telling traces at the end, instead of each", CMD_TRACE | CMD_REPLAY, set__summary},
 	{"ring-size", 0, "MIB", "ring buffer between kernel and agent (8)", CMD_LIVE, set__ring_size},
+	{"capture", 0, "PLAN", "sock, syscall or auto: which hooks see the bytes (auto)", CMD_LIVE, set__capture},
 	{"verbose", 'v', NULL, "say more on stderr", CMD_LIVE | CMD_REPLAY, set__verbose},
 	{0},
 };
