@@ -75,7 +75,7 @@ truth-unit:
 	@/usr/bin/python3 tests/truth/test_check.py
 
 # Everything, one after the other, to the end whatever fails; tools/test counts what they print.
-CHECKS := layout unit malformed fuzz-short replay e2e truth-unit
+CHECKS := layout unit truth-unit malformed fuzz-short replay conformance e2e
 check: all
 	@failed=; for t in $(CHECKS); do \
 		echo "# $$t"; $(MAKE) --no-print-directory $$t || failed="$$failed $$t"; \
@@ -89,3 +89,9 @@ test-kernels: all
 	@tests/kernels/run $(KERNELS)
 
 .PHONY: test-kernels
+
+# Every way to move bytes, with both capture plans.
+conformance: all
+	@tests/conformance/run --capture sock
+	@tests/conformance/run --capture syscall
+.PHONY: conformance

@@ -279,6 +279,10 @@ static void agent__loop(struct agent *a)
 		quiet = capture__read(a->capture) ? 0 : quiet + 1;
 		nanosleep(&t, NULL);
 	}
+	/* Nothing is made any more: what is left in the ring is all there is. */
+	attach__stop(a->attach);
+	while (capture__read(a->capture) > 0)
+		;
 }
 
 /* The command waits; its pid is selected. */
