@@ -16,8 +16,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <signal.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -262,6 +264,7 @@ static struct pairing *pairing__new(const struct way *w)
 	if (p->client < 0)
 		die("fork");
 	if (p->client == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would tell it to begin */
 		client__run(p);
 		exit(0);
 	}
