@@ -27,6 +27,7 @@ struct transfer {
 	__u32 shed; /* bytes that would have been, had the ring not been nearly full */
 	__u8 dir;   /* enum ws_dir */
 	__u8 cap;   /* enum ws_cap */
+	__u8 watched; /* ws_rec_data.watched */
 };
 
 enum payload_args { ARGS_NONE, ARGS_BUFFER, ARGS_VECTOR, ARGS_MSGHDR };

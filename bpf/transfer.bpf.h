@@ -79,6 +79,26 @@ static __always_inline void io__announce(struct transfer *x, struct tcp_sock *tp
 	conn__announce(tp, x->s, &actor, &news);
 }
 
+/* struct file had a list until 5.11 (commit 319c15174757). */
+struct file___5_10 {
+	struct list_head f_ep_links;
+};
+
+/* Is the socket in an epoll set? Its reader is then an event loop rather than a thread that waits for it. */
+static __always_inline bool io__watched(struct tcp_sock *tp)
+{
+	struct socket *so = AT(tp, inet_conn.icsk_inet.sk.sk_socket);
+	struct file *f = so ? AT(so, file) : NULL;
+	struct file___5_10 *old;
+
+	if (!f)
+		return false;
+	if (bpf_core_field_exists(f->f_ep))
+		return AT(f, f_ep) != NULL;
+	old = (void *)f;
+	return BPF_CORE_READ(old, f_ep_links.next) != (void *)old + bpf_core_field_offset(old->f_ep_links);
+}
+
 /* The range of a read. rx_next settles what a FIN makes ambiguous. */
 static __always_inline void io__range_in(struct transfer *x, struct tcp_sock *tp)
 {
@@ -93,6 +113,7 @@ static __always_inline void io__range_in(struct transfer *x, struct tcp_sock *tp
 	s->rx_known = 1;
 	x->seq = seq;
 	x->start_ns = io__arrival(s, seq, s->rx_next);
+	x->watched = io__watched(tp);
 }
 
 static __always_inline void io__range_out(struct transfer *x, struct tcp_sock *tp, __u64 sk)
@@ -164,6 +185,7 @@ static __always_inline void io__fill(struct ws_rec_data *d, const struct transfe
 	d->cap_len = 0;
 	d->dir = x->dir;
 	d->cap = x->cap;
+	d->watched = x->watched;
 	d->pad = 0;
 }
 

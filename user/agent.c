@@ -103,15 +103,6 @@ static void agent__new_process(void *ctx, struct process *p)
 	recording__meta(a->recording, a->newest, p->pid, text, n);
 }
 
-/* A replay can't look whether a process polls: it is looked up when it has its first connection. */
-static void agent__record_polls(struct agent *a, uint32_t pid)
-{
-	struct process *p = pid ? meta__process(a->meta, pid) : NULL;
-
-	if (p && p->polls < 0 && process__polls(p))
-		recording__meta(a->recording, a->newest, pid, META_POLLS, sizeof(META_POLLS));
-}
-
 static void agent__process_event(struct agent *a, const struct ws_rec_proc *r, struct slice path)
 {
 	const struct ws_process selected = {.selected = 1};
@@ -172,8 +163,6 @@ static void agent__event(void *ctx, const struct event *e)
 	default:
 		conns__event(a->conns, e);
 	}
-	if (a->recording && e->type == WS_REC_CONN)
-		agent__record_polls(a, e->conn->actor.tgid);
 	if (a->recording && e->type < WS_REC_KERNEL_MAX)
 		recording__event(a->recording, e);
 	if (a->cfg.replay && a->newest > a->ticked + TICK_NS)

@@ -72,7 +72,8 @@ struct ws_rec_data {
 	__u32 cap_len; /* bytes in payload: the first ones of the transfer */
 	__u8 dir;      /* enum ws_dir */
 	__u8 cap;      /* enum ws_cap */
-	__u16 pad;
+	__u8 watched;  /* IN: the socket is in an epoll set, as those of event loops are */
+	__u8 pad;
 	__u8 payload[];
 };
 

@@ -299,7 +299,6 @@ static void event_loop_connect_remembers(void **state)
 	request(w, a, 1, "a", stamp(w, 10, 10, 1));
 	out->owner = stamp(w, 10, 10, 1).actor;
 	out->connect_ns = w->now;
-	out->process->polls = 1;
 	exchanges__connecting(w->exchanges, out);
 	request(w, b, 2, "b", stamp(w, 10, 10, 1));
 	request(w, out, 3, "call", stamp(w, 10, 10, 2)); /* writable in the next turn */

@@ -54,7 +54,6 @@ struct context *contexts__of(struct contexts *cs, struct process *p, const struc
 			abort();
 		c->id = id;
 		c->rule = *r;
-		c->loop = c->rule->restores && a->tid == p->pid && process__polls(p);
 		table__set(&cs->by_id, id, c);
 	}
 	c->last_ns = now;

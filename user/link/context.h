@@ -19,7 +19,7 @@ struct context {
 	uint64_t turn;		   /* thread's count of sleeps when that was learned */
 	uint64_t overlaps;	   /* how often an inbound exchange began while another was open */
 	unsigned open;		   /* inbound exchanges that it read and that have not ended */
-	bool loop;		   /* an event loop: it served several at a time, or is seen to poll */
+	bool loop;		   /* an event loop: it read a request from a socket in an epoll set, or several at a time */
 	/* Loop: calls and answers it sent lately; of these such as do not follow from what it had handled last. */
 	unsigned acts, doubtful;
 	bool after_opaque; /* what it handled last was bytes that nobody understood */

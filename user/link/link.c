@@ -96,8 +96,10 @@ static void node__add_reader(struct link_node *n, struct context *c)
 	n->readers[n->n_readers++] = c->id;
 }
 
-static void step__request_read(struct context *c, struct link_node *n, const struct ws_actor *a)
+static void step__request_read(struct context *c, struct link_node *n, const struct stamp *at)
 {
+	const struct ws_actor *a = &at->actor;
+
 	if (n->x->conn->process)
 		n->x->conn->process->serves = true;
 	if (!n->reader) {
@@ -109,6 +111,7 @@ static void step__request_read(struct context *c, struct link_node *n, const str
 	}
 	if (!c)
 		return;
+	c->loop |= at->watched && c->rule->restores;
 	if (n->reader != c->id)
 		node__add_reader(n, c);
 	context__serve(c, n, NULL, a);
@@ -186,7 +189,7 @@ void linker__step(struct linker *l, enum link_step step, struct exchange *x, con
 
 	switch (step) {
 	case LINK_REQUEST_READ:
-		step__request_read(c, n, &at->actor);
+		step__request_read(c, n, at);
 		break;
 	case LINK_REQUEST_SENT:
 		step__request_sent(l, c, n, &at->actor);
