@@ -16,7 +16,7 @@
 #include <time.h>
 
 #include "attach/attach.h"
-#include "attach/golang.h"
+#include "meta/golang.h"
 #include "capture/capture.h"
 
 static volatile sig_atomic_t stop;

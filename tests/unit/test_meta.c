@@ -259,7 +259,6 @@ static void test_no_such_process(void **state)
 	assert_string_equal(meta__process(m, (uint32_t)pid)->service, "unknown_service");
 	assert_string_equal(meta__process(m, 0)->service, "unknown_service");
 	assert_string_equal(meta__process(m, UINT32_MAX)->service, "unknown_service");
-	assert_false(process__polls(meta__process(m, (uint32_t)pid)));
 	meta__free(m);
 }
 
@@ -330,7 +329,6 @@ static void test_round_trip(void **state)
 	child__start(&c, env);
 	p = meta__process(live, (uint32_t)c.pid);
 	p->ctx_kind = WS_CTX_GO;
-	p->polls = 1;
 	attrs__int(&p->resource, "negative", -5);
 	n = process__save(p, buf, sizeof(buf));
 	assert_true(n > 0);
@@ -339,7 +337,6 @@ static void test_round_trip(void **state)
 	check_same(&p->resource, &meta__process(replay, 77)->resource);
 	assert_string_equal(meta__process(replay, 77)->service, "sp aced");
 	assert_int_equal(meta__process(replay, 77)->ctx_kind, WS_CTX_GO);
-	assert_true(process__polls(meta__process(replay, 77)));
 	/* Room for less: nothing at all rather than a part. */
 	for (size_t size = 0; size < n; size++)
 		assert_int_equal(process__save(p, buf, size), 0);
@@ -351,7 +348,7 @@ static void test_round_trip(void **state)
 /* What a recording may hold: cut anywhere, and things that are no key=value. */
 static void test_load_anything(void **state)
 {
-	static const char good[] = "wirespan.polls=0\0wirespan.context=1\0service.name=shop\0#process.pid=42\0k=v\0";
+	static const char good[] = "wirespan.context=1\0service.name=shop\0#process.pid=42\0k=v\0";
 	static const struct slice odd[] = {
 		SLICE("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), SLICE("=value of nobody, long enough\0"),
 		SLICE("#\0=#=#=#=#=#=#=#=#=#=#=#=#=#=#=\0"), SLICE("#number=is none, and is long\0"),
@@ -374,43 +371,20 @@ static void test_load_anything(void **state)
 	meta__free(m);
 }
 
-/* One more thing that is known later adds to a process; a whole record takes its place. */
-static void test_load_adds(void **state)
+/* A later record takes the place of what pid was called before. */
+static void test_load_again(void **state)
 {
-	static const char whole[] = "wirespan.polls=0\0wirespan.context=0\0service.name=two\0";
 	struct meta *m = meta__new(false);
 	struct process *p;
 
 	meta__load(m, 5, SLICE("wirespan.context=0\0service.name=one\0"));
 	p = process__ref(meta__process(m, 5));
-	assert_false(process__polls(p));
-	meta__load(m, 5, (struct slice){META_POLLS, sizeof(META_POLLS)});
-	assert_ptr_equal(meta__process(m, 5), p);
-	assert_true(process__polls(p));
-	assert_string_equal(p->service, "one");
-	meta__load(m, 5, (struct slice){whole, sizeof(whole) - 1});
+	meta__load(m, 5, SLICE("wirespan.context=0\0service.name=two\0"));
 	assert_ptr_not_equal(meta__process(m, 5), p);
 	assert_string_equal(meta__process(m, 5)->service, "two");
 	assert_string_equal(p->service, "one");
 	process__unref(p);
 	meta__free(m);
-}
-
-static void test_polls(void **state)
-{
-	struct meta *m = meta__new(true);
-	char *env[] = {NULL};
-	struct child c;
-	int fd;
-
-	child__start(&c, env);
-	assert_false(process__polls(meta__process(m, (uint32_t)c.pid)));
-	fd = epoll_create1(EPOLL_CLOEXEC);
-	assert_true(process__polls(meta__process(m, (uint32_t)getpid())));
-	close(fd);
-	assert_true(process__polls(meta__process(m, (uint32_t)getpid()))); /* looked up once */
-	meta__free(m);
-	child__end(&c);
 }
 
 int main(void)
@@ -420,8 +394,7 @@ int main(void)
 		cmocka_unit_test_setup(test_instance, set_up),	    cmocka_unit_test_setup(test_deleted_program, set_up),
 		cmocka_unit_test_setup(test_long_name, set_up),	    cmocka_unit_test_setup(test_no_such_process, set_up),
 		cmocka_unit_test_setup(test_on_new_and_forget, set_up), cmocka_unit_test_setup(test_round_trip, set_up),
-		cmocka_unit_test_setup(test_load_anything, set_up), cmocka_unit_test_setup(test_load_adds, set_up),
-		cmocka_unit_test_setup(test_polls, set_up),
+		cmocka_unit_test_setup(test_load_anything, set_up), cmocka_unit_test_setup(test_load_again, set_up),
 	};
 	return cmocka_run_group_tests_name("meta", tests, NULL, NULL);
 }

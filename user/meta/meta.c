@@ -6,7 +6,6 @@
  */
 #include "meta/meta.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,6 @@
 #include "util/table.h"
 #include "util/text.h"
 
-#define META_UPDATE_MAX 20 /* a record with one key adds to what was told of that process */
 #define DELETED " (deleted)" /* what the kernel adds to the path of a program that was replaced */
 #define PROC_FILE_MAX (128 * 1024)
 
@@ -278,7 +276,6 @@ static struct process *meta__add(struct meta *m, uint32_t pid)
 	p->pid = pid;
 	p->refs = 1;
 	p->serial = ++m->serials;
-	p->polls = -1;
 	p->from_proc = m->from_proc;
 	old = table__set(&m->by_pid, pid, p);
 	process__unref(old);
@@ -306,27 +303,6 @@ void meta__forget(struct meta *m, uint32_t pid)
 	process__unref(table__remove(&m->by_pid, pid));
 }
 
-bool process__polls(struct process *p)
-{
-	char path[64], target[64];
-	struct dirent *e;
-	DIR *d;
-
-	if (p->polls >= 0 || !p->from_proc)
-		return p->polls > 0;
-	p->polls = 0;
-	snprintf(path, sizeof(path), "/proc/%u/fd", p->pid);
-	d = opendir(path);
-	while (d && !p->polls && (e = readdir(d))) {
-		ssize_t n = readlinkat(dirfd(d), e->d_name, target, sizeof(target) - 1);
-
-		p->polls = n > 0 && slice__eq((struct slice){target, (size_t)n}, SLICE("anon_inode:[eventpoll]"));
-	}
-	if (d)
-		closedir(d);
-	return p->polls > 0;
-}
-
 size_t process__save(const struct process *p, char *buf, size_t size)
 {
 	FILE *f = fmemopen(buf, size, "w");
@@ -334,7 +310,6 @@ size_t process__save(const struct process *p, char *buf, size_t size)
 
 	if (!f)
 		return 0;
-	fprintf(f, "wirespan.polls=%d%c", p->polls > 0, 0);
 	fprintf(f, "wirespan.context=%d%c", p->ctx_kind, 0);
 	for (unsigned i = 0; i < p->resource.n; i++) {
 		const struct attr *a = &p->resource.v[i];
@@ -353,12 +328,9 @@ size_t process__save(const struct process *p, char *buf, size_t size)
 void meta__load(struct meta *m, uint32_t pid, struct slice text)
 {
 	struct cursor c = cursor__of(text);
-	struct process *p = table__get(&m->by_pid, pid);
+	struct process *p = meta__add(m, pid);
 
-	if (!p || text.n > META_UPDATE_MAX) {
-		p = meta__add(m, pid);
-		process__set_service(p, SLICE("unknown_service"));
-	}
+	process__set_service(p, SLICE("unknown_service"));
 	while (cursor__left(&c)) {
 		struct slice s = cursor__cstr(&c), value;
 		size_t eq = slice__find(s, '=');
@@ -371,9 +343,7 @@ void meta__load(struct meta *m, uint32_t pid, struct slice text)
 		value = slice__sub(s, eq + 1, s.n);
 		if (!key)
 			continue;
-		if (!strcmp(key, "wirespan.polls"))
-			p->polls = slice__eq(value, SLICE("1"));
-		else if (!strcmp(key, "wirespan.context"))
+		if (!strcmp(key, "wirespan.context"))
 			p->ctx_kind = slice__eq(value, SLICE("1")) ? WS_CTX_GO : WS_CTX_THREAD;
 		else if (!strcmp(key, "service.name"))
 			process__set_service(p, value);

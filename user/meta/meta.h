@@ -26,7 +26,6 @@ struct process {
 	enum ws_ctx_kind ctx_kind; /* WS_CTX_GO: its goroutine ids are in ws_actor.user_ctx */
 	uint16_t goid_offset;
 	bool serves;		/* link: it has been sent a request */
-	int8_t polls;		/* holds an epoll descriptor: 1 yes, 0 no, -1 not asked yet */
 	bool from_proc;
 };
 
@@ -45,13 +44,9 @@ void meta__forget(struct meta *m, uint32_t pid);
 struct process *process__ref(struct process *p);
 void process__unref(struct process *p);
 
-/* Whether it holds an epoll descriptor, as event loops do. Looked up once. */
-bool process__polls(struct process *p);
-
 /* For recordings: the process as key=value strings, each ended by NUL, in buf. Bytes used, or 0 if it does not fit. */
 size_t process__save(const struct process *p, char *buf, size_t size);
-/* The reverse; takes the place of whatever pid was called before, unless it holds META_POLLS only. */
-#define META_POLLS "wirespan.polls=1"
+/* The reverse; takes the place of whatever pid was called before. */
 void meta__load(struct meta *m, uint32_t pid, struct slice text);
 
 #endif
