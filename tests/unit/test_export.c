@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
 #include <zlib.h>
 
 #include "collector.h"
@@ -370,7 +371,7 @@ static void test_give_up(void **state)
 	struct rig r;
 
 	rig__open(&r, ROWS(script));
-	r.s.export_timeout_ms = 400;
+	r.s.export_timeout_ms = 900; /* the first wait is at most 500 */
 	collector__up(&r.c);
 	rig__start(&r);
 	add(&r, 6);
@@ -379,6 +380,104 @@ static void test_give_up(void **state)
 	assert_int_equal(export__counters(r.e)->batches, 2);
 	assert_true(export__counters(r.e)->retries >= 2);
 	rig__close(&r);
+}
+
+/* stderr goes to a file from here. */
+static int log__begin(FILE *to)
+{
+	int kept = dup(2);
+
+	log__set_level(LOG_WARN);
+	dup2(fileno(to), 2);
+	return kept;
+}
+
+static void log__end(FILE *from, int kept, char *text, size_t size)
+{
+	dup2(kept, 2);
+	close(kept);
+	log__set_level(LOG_ERROR);
+	rewind(from);
+	text[fread(text, 1, size - 1, from)] = '\0';
+	fclose(from);
+}
+
+/* Asked to wait for longer than a batch may take: it is given up at once, the next one waits as asked, but not for ever. */
+static void test_long_retry_after(void **state)
+{
+	static const struct answer script[] = {
+		{.status = 503}, {.status = 503, .headers = "Retry-After: 3600\r\n"}, {.status = 200},
+	};
+	FILE *f = tmpfile();
+	char said[4096];
+	struct rig r;
+	int kept;
+
+	rig__open(&r, ROWS(script));
+	r.s.export_timeout_ms = 1500;
+	collector__up(&r.c);
+	rig__start(&r);
+	kept = log__begin(f);
+	add(&r, 6);
+	drain(&r);
+	log__end(f, kept, said, sizeof(said));
+	check_counters(&r, (struct expected){.exported = 3, .dropped_retry = 3, .batches = 2, .retries = 1, .failures = 2});
+	assert_in_range(r.c.seen[2].at - r.c.seen[1].answered, 1490, 5000);
+	assert_non_null(strstr(said, "is being retried"));
+	assert_non_null(strstr(said, "gave up on a batch"));
+	rig__close(&r);
+}
+
+/* What was asked for holds also if there was nothing else to send just then. */
+static void test_wish_outlives_batch(void **state)
+{
+	static const struct answer script[] = {{.status = 503, .headers = "Retry-After: 3600\r\n"}, {.status = 200}};
+	struct rig r;
+
+	rig__open(&r, ROWS(script));
+	r.s.export_timeout_ms = 600;
+	collector__up(&r.c);
+	rig__start(&r);
+	add(&r, 3);
+	drain(&r);
+	add(&r, 3);
+	drain(&r);
+	check_counters(&r, (struct expected){.exported = 3, .dropped_retry = 3, .batches = 2, .failures = 1});
+	assert_in_range(r.c.seen[1].at - r.c.seen[0].answered, 590, 5000);
+	rig__close(&r);
+}
+
+/* Agents that fail at the same moment: each process waits for a time of its own. */
+static void test_jitter(void **state)
+{
+	static const struct answer script[] = {{.status = 503}, {.status = 200}};
+	uint64_t least = UINT64_MAX, most = 0, gap;
+	int fd[2];
+
+	assert_int_equal(pipe(fd), 0);
+	for (int i = 0; i < 8; i++) {
+		struct rig r;
+
+		if (fork())
+			continue;
+		rig__open(&r, ROWS(script));
+		collector__up(&r.c);
+		rig__start(&r);
+		add(&r, 3);
+		drain(&r);
+		gap = r.c.seen[1].at - r.c.seen[0].answered;
+		_exit(write(fd[1], &gap, sizeof(gap)) != sizeof(gap));
+	}
+	close(fd[1]);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(read(fd[0], &gap, sizeof(gap)), sizeof(gap));
+		assert_in_range(gap, 240, 5000);
+		least = gap < least ? gap : least;
+		most = gap > most ? gap : most;
+		wait(NULL);
+	}
+	close(fd[0]);
+	assert_true(most - least > 15); /* ticks alone would explain less */
 }
 
 static void test_flush(void **state)
@@ -490,6 +589,8 @@ int main(void)
 		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_partial_success),
 		cmocka_unit_test(test_partial_success_json), cmocka_unit_test(test_down_then_up),
 		cmocka_unit_test(test_queue_full),    cmocka_unit_test(test_give_up),
+		cmocka_unit_test(test_long_retry_after), cmocka_unit_test(test_wish_outlives_batch),
+		cmocka_unit_test(test_jitter),
 		cmocka_unit_test(test_flush),	      cmocka_unit_test(test_flush_deadline),
 		cmocka_unit_test(test_gzip),	      cmocka_unit_test(test_free_busy),
 	};

@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "export/otlp.h"
@@ -17,6 +19,9 @@
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS 10000
 #define LOG_EVERY_MS 30000
+
+/* Each is told at most every LOG_EVERY_MS, whatever else was. */
+enum complaint { RETRIED, GAVE_UP, REFUSED, COMPLAINTS };
 
 struct ready_batch {
 	struct ready_batch *next;
@@ -36,7 +41,8 @@ struct export {
 	uint64_t retry_at;   /* ms; 0: at once */
 	uint64_t first_try;  /* ms, of head */
 	uint64_t backoff_ms;
-	uint64_t logged_at;
+	uint64_t logged_at[COMPLAINTS];
+	uint64_t random;     /* state of the jitter, never 0 */
 	struct export_counters n;
 };
 
@@ -46,6 +52,25 @@ static uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Many agents that lost the same collector must not come back as one. */
+static uint64_t random__seed(void)
+{
+	uint64_t seed = 0;
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+		seed = (uint64_t)getpid() << 32 ^ (uint64_t)time(NULL) ^ now_ms() << 16;
+	return seed | 1;
+}
+
+/* xorshift64*: 0 to n - 1. */
+static uint64_t export__random(struct export *e, uint64_t n)
+{
+	e->random ^= e->random >> 12;
+	e->random ^= e->random << 25;
+	e->random ^= e->random >> 27;
+	return (e->random * 0x2545f4914f6cdd1dull >> 32) % n;
 }
 
 struct export *export__new(const struct export_settings *s, int epoll_fd, char *err, size_t err_size)
@@ -61,6 +86,7 @@ struct export *export__new(const struct export_settings *s, int epoll_fd, char *
 	e->filling.protocol = s->protocol;
 	e->tail = &e->head;
 	e->now = now_ms();
+	e->random = random__seed();
 	e->sender = sender__new(s, epoll_fd, e, err, err_size);
 	if (!e->sender) {
 		free(e);
@@ -145,34 +171,48 @@ static void export__pop(struct export *e)
 	free(b);
 }
 
-static void export__complain(struct export *e, const char *what)
+static void export__complain(struct export *e, enum complaint what)
 {
-	if (e->logged_at && e->now - e->logged_at < LOG_EVERY_MS)
+	static const char *const words[] = {"is being retried", "gave up on a batch", "was refused"};
+
+	if (e->logged_at[what] && e->now - e->logged_at[what] < LOG_EVERY_MS)
 		return;
-	e->logged_at = e->now;
-	log__warn("export to %s %s: %s", e->s.endpoint, what, sender__error(e->sender));
+	e->logged_at[what] = e->now;
+	log__warn("export to %s %s: %s", e->s.endpoint, words[what], sender__error(e->sender));
 }
 
-/* Exponential back-off with jitter, but never earlier than the collector asked for. */
+/* The next batch has its own time, but waits for the moment that was asked for, within reason. */
+static void export__give_up(struct export *e, uint64_t asked)
+{
+	e->n.dropped_retry += e->head->spans;
+	export__complain(e, GAVE_UP);
+	export__pop(e);
+	e->retry_at = e->now + (asked < e->s.export_timeout_ms ? asked : e->s.export_timeout_ms);
+}
+
+/*
+ * Exponential back-off with jitter, but never earlier than the collector asked for. A batch whose
+ * next try would come after its time is given up now: it would only stand in the others' way.
+ */
 static void export__schedule_retry(struct export *e)
 {
 	uint64_t asked = sender__retry_after_ms(e->sender), wait;
 
 	e->n.failures++;
 	e->now = now_ms(); /* the last tick was a while ago, and not a moment of what was asked for is cut */
-	if (e->now - e->first_try >= e->s.export_timeout_ms) {
-		e->n.dropped_retry += e->head->spans;
-		export__complain(e, "gave up on a batch");
-		export__pop(e);
-		return;
-	}
 	e->backoff_ms = e->backoff_ms ? e->backoff_ms * 3 / 2 : BACKOFF_FIRST_MS;
 	if (e->backoff_ms > BACKOFF_MAX_MS)
 		e->backoff_ms = BACKOFF_MAX_MS;
-	wait = e->backoff_ms / 2 + (uint64_t)rand() % (e->backoff_ms / 2 + 1);
-	e->retry_at = e->now + (wait > asked ? wait : asked);
+	wait = e->backoff_ms / 2 + export__random(e, e->backoff_ms / 2 + 1);
+	if (wait < asked)
+		wait = asked;
+	if (e->now + wait - e->first_try > e->s.export_timeout_ms) {
+		export__give_up(e, asked);
+		return;
+	}
+	e->retry_at = e->now + wait;
 	e->posted = false;
-	export__complain(e, "is being retried");
+	export__complain(e, RETRIED);
 }
 
 static void export__result(struct export *e, enum sender_result r)
@@ -197,7 +237,7 @@ static void export__result(struct export *e, enum sender_result r)
 	case SENDER_REFUSED:
 		e->n.failures++;
 		e->n.rejected += e->head->spans;
-		export__complain(e, "was refused");
+		export__complain(e, REFUSED);
 		export__pop(e);
 		break;
 	}

@@ -9,6 +9,7 @@
 #include "export/otlp.h"
 
 #define RESPONSE_MAX 65536
+#define RETRY_AFTER_MAX 86400 /* s */
 
 struct sender {
 	CURLM *multi;
@@ -171,7 +172,7 @@ static enum sender_result sender__judge(struct sender *s, CURLcode code)
 	if (status != 429 && status != 502 && status != 503 && status != 504)
 		return SENDER_REFUSED;
 	curl_easy_getinfo(s->easy, CURLINFO_RETRY_AFTER, &after);
-	s->retry_after_ms = after > 0 ? (uint64_t)after * 1000 : 0;
+	s->retry_after_ms = after > RETRY_AFTER_MAX ? RETRY_AFTER_MAX * 1000ull : after > 0 ? (uint64_t)after * 1000 : 0;
 	return SENDER_RETRY;
 }
 
