@@ -209,7 +209,7 @@ static void copies(void **state)
 	      " db.collection.name=\"t\" n=22\nresponse n=47\n"
 	      "request COPY t" PG " db.query.text=\"COPY t FROM STDIN\" db.query.summary=\"COPY t\" db.operation.name=\"COPY\""
 	      " db.collection.name=\"t\" n=74\n"
-	      "response db.response.status_code=\"57014\" n=74 error=57014 \"COPY from stdin failed: no\"\n"
+	      "response db.response.status_code=\"57014\" n=74 error=57014 \"COPY from stdin failed: ?\"\n"
 	      "response db.response.status_code=\"42P01\" n=55 error=42P01 \"relation \"u\" does not exist\"\n"
 	      "request n=23 unsent-ok open\n"
 	      "request BEGIN" PG " db.query.text=\"BEGIN\" db.query.summary=\"BEGIN\" db.operation.name=\"BEGIN\" n=11\n"
@@ -398,6 +398,66 @@ static void bad(void **state)
 		assert_int_equal(harness__status(&protocol_postgresql, rows[i].side, rows[i].bytes), DECODE_BAD);
 }
 
+/* What an error says of the schema is told, what it repeats of the user's is not. */
+static void errors(void **state)
+{
+	static const struct {
+		const char *code, *text, *file, *told;
+	} rows[] = {
+		{"23505", "duplicate key value violates unique constraint \"payments_order_id_key\"", "nbtinsert.c",
+		 "duplicate key value violates unique constraint \"payments_order_id_key\""},
+		{"42P01", "relation \"u 1\" does not exist", "parse_relation.c", "relation \"u 1\" does not exist"},
+		{"42703", "column t.b does not exist", "parse_relation.c", "column t.b does not exist"},
+		{"42883", "function f(integer) does not exist", "", "function f(integer) does not exist"},
+		{"3D000", "database \"x1\" does not exist", "", "database \"x1\" does not exist"},
+		{"40P01", "deadlock detected", "", "deadlock detected"},
+		{"22P02", "invalid input syntax for type integer: \"hunter43\"", "numutils.c",
+		 "invalid input syntax for type integer: ?"},
+		{"22P02", "invalid input syntax for type uuid: \"a\"hunter", "", "invalid input syntax for type uuid: ?"},
+		{"22P02", "ung\303\274ltige Eingabesyntax \302\273hunter\302\253 ist", "", "ung? ist"},
+		{"42601", "unterminated quoted string at or near \"'hunter45\"", "", "unterminated quoted string at or near ?"},
+		{"42601", "syntax error at or near \"'x\"", "", "syntax error at or near ?"},
+		{"42601", "syntax error at end of input", "", "syntax error at end of input"},
+		{"22003", "value \"hun\"ter\" is out of range for type int4", "", "value ? is out of range for type int4"},
+		{"22003", "value 7355608 is out of range", "", "value ? is out of range"},
+		{"22003", "value '1' or \"hunter", "", "value ?"},
+		{"22021", "invalid byte sequence for encoding \"UTF8\": 0x68 0x75", "", "invalid byte sequence for encoding ?: ?"},
+		{"22P05", "character with byte sequence 0x68 0x75 has none", "", "character with byte sequence ? ? has none"},
+		{"22001", "value too long for type character varying(4)", "", "value too long for type character varying(?)"},
+		{"57014", "canceling statement due to user request", "", "canceling statement due to user request"},
+		{"P0001", "no account hunter43", "pl_exec.c", ""},
+		{"23505", "taken: hunter43", "../src/pl/plpgsql/src/pl_exec.c", ""},
+		{"38000", "ValueError: hunter43", "plpy_elog.c", ""},
+		{"UE001", "own code hunter43", "", ""},
+		{"", "no code hunter43", "", ""},
+	};
+	char body[512], want[512];
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct dialogue d = {0};
+		struct slice code = slice__of(rows[i].code);
+		int n = sprintf(body, "SERROR%cM%s%c", 0, rows[i].text, 0);
+		n += code.n ? sprintf(body + n, "C%s%c", rows[i].code, 0) : 0;
+		n += sprintf(body + n, "F%s%c%c", rows[i].file, 0, 0);
+		CLIENT, PUT('Q', "\0");
+		SERVER, dialogue__message(&d, 'E', body, (size_t)n), READY;
+		size_t w = (size_t)sprintf(want, "request postgresql" PG " n=6\nresponse");
+		w += code.n ? (size_t)sprintf(want + w, " db.response.status_code=\"%s\"", rows[i].code) : 0;
+		sprintf(want + w, " n=%d error=%s \"%s\"\n", n + 11, code.n ? rows[i].code : "_OTHER", rows[i].told);
+		CHECK(want);
+	}
+}
+
+/* Who raised it comes last: without that, nothing is told. */
+static void error_not_captured(void **state)
+{
+	struct dialogue d = {0};
+	CLIENT, PUT('Q', "\0");
+	SERVER, RAW("E\0\0\1\0SERROR\0C23505\0Mtaken by hunter43\0Dx");
+	d.turns[d.n - 1].missing = 0x101 - (5 + 7 + 7 + 19 + 2);
+	SERVER, READY;
+	CUT("request postgresql" PG " n=6\nresponse db.response.status_code=\"23505\" n=263 error=23505 \"\" cut\n");
+}
+
 static void recognition(void **state)
 {
 	static const struct { enum decode_side side; int is; struct slice bytes; } rows[] = {
@@ -460,6 +520,7 @@ int main(void)
 		cmocka_unit_test(rows_not_captured), cmocka_unit_test(value_not_captured), cmocka_unit_test(end_not_captured),
 		cmocka_unit_test(query_not_captured), cmocka_unit_test(many_statements), cmocka_unit_test(long_query),
 		cmocka_unit_test(bad), cmocka_unit_test(recognition),
+		cmocka_unit_test(errors), cmocka_unit_test(error_not_captured),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

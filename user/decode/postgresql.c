@@ -16,9 +16,11 @@
 #include <stdio.h>
 
 #include "decode/postgresql_cycle.h"
+#include "decode/postgresql_error.h"
 #include "util/cursor.h"
 
 #define NOTIFICATION_MAX 16384
+#define ERROR_MAX 8192 /* all fields of nearly every error */
 
 struct pg_side {
 	uint64_t skip;		/* bytes left of the message being passed over */
@@ -183,38 +185,45 @@ static const struct reader client_readers[128] = {
 
 /* ---- what servers say ---- */
 
-static void error__field(struct message *m, uint8_t field, struct slice value)
+static void error__field(struct pg_error *e, uint8_t field, struct slice value)
 {
 	switch (field) {
-	case 'C':
-		attrs__str(&m->attrs, "db.response.status_code", value);
-		snprintf(m->error_type, sizeof(m->error_type), "%.*s", (int)value.n, value.p);
-		return;
-	case 'M':
-		/* Names of constraints are in it; the values are in the detail, which is not looked at. */
-		snprintf(m->error_message, sizeof(m->error_message), "%.*s", (int)value.n, value.p);
-		return;
+	case 'C': e->code = value; return;
+	case 'M': e->text = value; return;
+	case 'F': e->file = value; return;
 	}
+}
+
+/* The detail, which holds values, is not looked at. */
+static void error__tell(const struct pg_error *e, struct message *m)
+{
+	if (e->code.n)
+		attrs__str(&m->attrs, "db.response.status_code", e->code);
+	snprintf(m->error_type, sizeof(m->error_type), "%.*s", (int)e->code.n, e->code.n ? e->code.p : "");
+	if (!m->error_type[0])
+		snprintf(m->error_type, sizeof(m->error_type), "_OTHER");
+	pg_error__message(e, m->error_message, sizeof(m->error_message));
 }
 
 /* True: the connection ends with it. Only the first error of a cycle is told. */
 static bool error__read(struct pg *pg, struct message *m, struct cursor *c)
 {
+	struct pg_error e = {0};
 	bool fatal = false;
 
 	m->flags |= MSG_ERROR;
 	for (uint8_t field = cursor__u8(c); field; field = cursor__u8(c)) {
-		struct slice rest = {(const char *)c->p, cursor__left(c)};
 		struct slice value = cursor__cstr(c);
-		if (c->over && field != 'M')
+		if (c->over)
 			break;
 		if (field == 'S' || field == 'V') /* V is never translated; before 9.6 there is only S */
 			fatal = slice__eq(value, SLICE("FATAL")) || slice__eq(value, SLICE("PANIC"));
-		else if (!pg->failed)
-			error__field(m, field, c->over ? rest : value);
+		else
+			error__field(&e, field, value);
 	}
-	if (!m->error_type[0] && !pg->failed)
-		snprintf(m->error_type, sizeof(m->error_type), "_OTHER");
+	e.cut = c->over;
+	if (!pg->failed)
+		error__tell(&e, m);
 	pg->failed = true;
 	return fatal;
 }
@@ -268,7 +277,7 @@ static bool read__notification(struct pg *pg, struct message *m, struct cursor *
 }
 
 static const struct reader server_readers[128] = {
-	['E'] = {read__error, 1024}, ['C'] = {read__complete, 64}, ['Z'] = {read__ready, 1},
+	['E'] = {read__error, ERROR_MAX}, ['C'] = {read__complete, 64}, ['Z'] = {read__ready, 1},
 	['S'] = {read__parameter, 256}, ['A'] = {read__notification, NOTIFICATION_MAX},
 };
 
