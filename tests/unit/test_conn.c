@@ -574,7 +574,7 @@ static void eviction(void **state)
 	assert_int_equal(conns__counters(w->conns)->evicted, bound - 1);
 	linker__finish(w->linker);
 	assert_int_equal(w->n, 2); /* 2 went, with its open exchange */
-	assert_string_equal(w->spans[1].incomplete, "given up waiting");
+	assert_string_equal(w->spans[1].incomplete, "tracing ended, or gave up waiting");
 	data(w, 1, IN, 1028, GET); /* 1 was used last, and is still there */
 	data(w, 1, OUT, 5038, OK0);
 	assert_int_equal(conns__counters(w->conns)->unknown, 0);

@@ -23,6 +23,7 @@ struct exchange_queue {
 	struct exchange *head, *tail; /* requests in order; the last may still be growing */
 	struct exchange *orphan;      /* response without a request, not ended */
 	unsigned n;
+	bool unsure; /* bytes of responses were lost: which request the next one answers has to be found out */
 	uint64_t last_ns; /* something happened */
 	struct list busy;
 };
@@ -176,6 +177,7 @@ static struct exchange *queue__push(struct exchanges *xs, struct exchange_queue 
 	x->key.request_seq = (uint32_t)m->offset;
 	x->request_first = first_of(m->first.start_ns, m->first.end_ns);
 	x->request_read = m->first.end_ns;
+	x->response_from = m->peer_offset;
 	if (!adopted)
 		x->key.response_seq = (uint32_t)m->peer_offset;
 	if (!x->inbound)
@@ -238,10 +240,34 @@ static struct exchange *exchanges__orphan(struct exchanges *xs, struct exchange_
 	return q->orphan;
 }
 
+/*
+ * Responses may have been lost whole. A request that was sent when the response's direction had come
+ * further than where an earlier one was to be answered shows that the earlier one was answered: it
+ * will get no other. Where requests do not overlap, the next response is then certain again.
+ */
+static void queue__find_place(struct exchanges *xs, struct exchange_queue *q, uint64_t offset)
+{
+	struct exchange *x, *answers = NULL;
+
+	for (x = q->head; x; x = x->next)
+		if (x->response_from <= offset && !(x->flags & (RESPONSE_BEGUN | RESPONSE_DONE)))
+			answers = x;
+	while (answers && q->head != answers && q->head->response_from < answers->response_from) {
+		q->head->flags |= XCHG_LOST | REQUEST_DONE | RESPONSE_DONE;
+		queue__pop(xs, q);
+	}
+	q->unsure = answers && answers->response_from != offset;
+	if (q->unsure)
+		answers->flags |= XCHG_LOST;
+}
+
 static void exchanges__response(struct exchanges *xs, struct exchange_queue *q, const struct message *m)
 {
-	struct exchange *x = queue__awaiting(q, m->flags & MSG_BEGINS);
+	struct exchange *x;
 
+	if (q->unsure && (m->flags & MSG_BEGINS))
+		queue__find_place(xs, q, m->offset);
+	x = queue__awaiting(q, m->flags & MSG_BEGINS);
 	if (!x)
 		x = exchanges__orphan(xs, q, m);
 	if (!x)
@@ -295,6 +321,7 @@ void exchanges__lost(struct exchanges *xs, struct connection *conn, enum ws_dir 
 
 	if (!q || !bytes)
 		return;
+	q->unsure |= dir != connection__request_dir(conn);
 	/* Requests that have ended are whole; which of the responses under way is not, nobody can tell. */
 	for (struct exchange *x = q->head; x; x = x->next)
 		if (dir != connection__request_dir(conn) || !(x->flags & REQUEST_DONE))

@@ -43,6 +43,7 @@ struct exchange {
 	struct exchange_key key;
 	uint64_t request_first, request_read, request_last, response_first, response_last;
 	uint64_t request_bytes, response_bytes;
+	uint64_t response_from; /* offset in the response's direction when the request began: it can't begin before */
 	struct ws_actor reader;	 /* inbound: who read the request's last bytes; outbound: who sent its first */
 	struct ws_actor answerer; /* inbound: who sent the response's first byte; outbound: who read it */
 	struct attrs attrs;

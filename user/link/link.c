@@ -137,7 +137,7 @@ static void step__request_sent(struct linker *l, struct context *c, struct link_
 	} else {
 		cause = context__cause(c, a);
 		n->same_turn = c && c->turn == a->switches;
-		via = n->same_turn ? c->reply : NULL;
+		via = n->on_loop && n->same_turn ? c->reply : NULL;
 	}
 	if (n->on_loop)
 		context__count_act(c, !cause && c->open && !by_connect);
@@ -370,7 +370,8 @@ static void node__leave_contexts(struct linker *l, struct link_node *n)
 
 		if (!c)
 			continue;
-		c->open--;
+		if (c->open)
+			c->open--; /* it may have been made anew since */
 		n->overlapped |= n->readers[i] == n->reader && c->overlaps != n->overlaps;
 		if (c->serving == n) {
 			c->serving = NULL;
@@ -390,7 +391,8 @@ static void linker__evict(struct linker *l)
 	n->twin_missing = true;
 	n->x->flags |= XCHG_TIMEOUT;
 	node__unref(n->parent);
-	n->parent = NULL;
+	node__unref(n->via);
+	n->parent = n->via = NULL;
 	node__decide(l, n);
 }
 
@@ -419,27 +421,35 @@ void linker__ended(struct linker *l, struct exchange *x)
 	node__unref(n);
 }
 
+/* The next one that waits, counted, or NULL. */
+static struct link_node *waiting__after(struct linker *l, struct list *at)
+{
+	return at->next == &l->waiting ? NULL : node__ref(LIST_ENTRY(at->next, struct link_node, waiting));
+}
+
 /*
  * Those that wait for time to pass: calls of loops, for what follows their reply; server's ends
  * whose client's end was lost or is not understood.
  */
 static void linker__expire(struct linker *l)
 {
-	struct list *w, *after;
+	struct link_node *n, *next;
 
 	twins__expire(&l->twins, l->now);
-	for (w = l->waiting.next; w != &l->waiting; w = after) {
-		struct link_node *n = LIST_ENTRY(w, struct link_node, waiting);
+	for (n = waiting__after(l, &l->waiting); n; n = next) {
+		bool due = n->ended_at + REPLY_NS <= l->now;
 
-		after = w->next;
-		if (n->ended_at + REPLY_NS > l->now)
-			break;
-		if (n->twin_wanted && n->ended_at + TWIN_NS <= l->now)
+		next = due ? waiting__after(l, &n->waiting) : NULL;
+		if (due && n->twin_wanted && n->ended_at + TWIN_NS <= l->now)
 			twins__give_up(&l->twins, n);
-		if (n->twin_wanted || n->waits_for)
-			continue;
-		node__try(l, n);
-		after = l->waiting.next; /* others may have been decided with it */
+		if (due && !n->twin_wanted && !n->waits_for)
+			node__try(l, n);
+		node__unref(n);
+		if (next && !list__in_one(&next->waiting)) {
+			/* It was decided with n, which is rare: from the start. */
+			node__unref(next);
+			next = waiting__after(l, &l->waiting);
+		}
 	}
 }
 

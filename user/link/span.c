@@ -50,10 +50,13 @@ static void span__network(struct attrs *a, const struct exchange *x)
 	const struct connection *c = x->conn;
 	const struct endpoint *server = x->inbound ? &c->local : &c->remote;
 
+	if (!c->local_text[0])
+		return; /* the record that told them was lost */
+
 	attrs__default_str(a, "server.address", x->inbound ? c->local_text : c->remote_text);
 	if (!attrs__find(a, "server.port"))
 		attrs__add_int(a, "server.port", server->port);
-	if (x->inbound && c->remote_text[0])
+	if (x->inbound)
 		attrs__add_str(a, "client.address", slice__of(c->remote_text));
 	attrs__add_str(a, "network.local.address", slice__of(c->local_text));
 	attrs__add_int(a, "network.local.port", c->local.port);
@@ -69,7 +72,7 @@ static const char *exchange__incomplete(const struct exchange *x)
 		const char *reason;
 	} reasons[] = {
 		{XCHG_LOST, "capture lost bytes"},
-		{XCHG_TIMEOUT, "given up waiting"},
+		{XCHG_TIMEOUT, "tracing ended, or gave up waiting"},
 		{XCHG_NO_RESPONSE, "connection closed before a response"},
 		{XCHG_CUT, "longer than what was captured"},
 	};
