@@ -364,6 +364,39 @@ static void test_queue_full(void **state)
 	rig__close(&r);
 }
 
+/* Large spans: the queue is full long before it has as many as it may, and no batch is huge. */
+static void check_bytes(enum otlp_protocol protocol, bool gzip, unsigned more_than, unsigned less_than)
+{
+	static const struct answer script[] = {{.how = HANG}};
+	static char text[2000];
+	const struct export_counters *n;
+	struct rig r;
+
+	rig__open(&r, ROWS(script));
+	r.s.protocol = protocol;
+	r.s.gzip = gzip;
+	r.s.max_queue = r.s.max_batch = 16384;
+	memset(text, 't', sizeof(text));
+	attrs__str(&r.attrs, "a", (struct slice){text, sizeof(text)});
+	attrs__str(&r.attrs, "b", (struct slice){text, sizeof(text)});
+	attrs__str(&r.attrs, "c", (struct slice){text, sizeof(text)});
+	attrs__str(&r.attrs, "d", (struct slice){text, sizeof(text)});
+	rig__start(&r); /* nobody listens */
+	add(&r, 8000);
+	n = export__counters(r.e);
+	assert_in_range(n->queued, more_than, less_than);
+	assert_int_equal(n->queued + n->dropped_queue, 8000);
+	assert_true(n->bytes_encoded / n->batches < 5 << 20);
+	rig__close(&r);
+}
+
+static void test_queue_bytes(void **state)
+{
+	check_bytes(OTLP_HTTP_PROTOBUF, false, 2900, 3146); /* 24 MiB / 8 KiB = 3072; a batch more than that at most */
+	check_bytes(OTLP_HTTP_JSON, false, 2700, 3100);
+	check_bytes(OTLP_HTTP_PROTOBUF, true, 8000, 8000);
+}
+
 /* OTEL_BSP_EXPORT_TIMEOUT: a batch that can't be delivered makes room for the next one. */
 static void test_give_up(void **state)
 {
@@ -588,6 +621,7 @@ int main(void)
 		cmocka_unit_test(test_retry),	      cmocka_unit_test(test_back_off),
 		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_partial_success),
 		cmocka_unit_test(test_partial_success_json), cmocka_unit_test(test_down_then_up),
+		cmocka_unit_test(test_queue_bytes),
 		cmocka_unit_test(test_queue_full),    cmocka_unit_test(test_give_up),
 		cmocka_unit_test(test_long_retry_after), cmocka_unit_test(test_wish_outlives_batch),
 		cmocka_unit_test(test_jitter),

@@ -103,6 +103,7 @@ static char *body_of(enum otlp_protocol protocol, struct process *p[2], size_t *
 {
 	struct otlp_batch b = {.protocol = protocol};
 	struct attrs a = {0};
+	size_t bytes = 0;
 	struct span s;
 	char *body;
 
@@ -112,11 +113,15 @@ static char *body_of(enum otlp_protocol protocol, struct process *p[2], size_t *
 		make(&s, &a, &samples[i], i, p[i % 2]);
 		otlp_batch__add(&b, &s);
 		assert_int_equal(b.spans, i + 1);
+		assert_true(b.bytes > bytes); /* measured as it grows */
+		bytes = b.bytes;
 	}
 	attrs__free(&a);
 	body = otlp_batch__body(&b, size);
 	assert_int_equal(b.spans, 0);
+	assert_int_equal(b.bytes, 0);
 	assert_null(b.groups);
+	assert_in_range(*size, bytes, bytes + 2000); /* resources, and what is around them */
 	return body;
 }
 

@@ -19,6 +19,8 @@
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS 10000
 #define LOG_EVERY_MS 30000
+#define QUEUE_BYTES (24u << 20) /* of all that is queued, as it is kept */
+#define BATCH_BYTES (4u << 20)	/* a batch that large is full: collectors refuse what is too large */
 
 /* Each is told at most every LOG_EVERY_MS, whatever else was. */
 enum complaint { RETRIED, GAVE_UP, REFUSED, COMPLAINTS };
@@ -36,6 +38,7 @@ struct export {
 	struct otlp_batch filling;
 	uint64_t filling_since; /* ms; 0: empty */
 	struct ready_batch *head, **tail;
+	size_t ready_bytes; /* of their bodies */
 	bool posted;	     /* head is under way */
 	uint64_t now;	     /* ms, of the last tick */
 	uint64_t retry_at;   /* ms; 0: at once */
@@ -116,7 +119,8 @@ static char *body__gzip(char *body, size_t *size)
 	*size = z.total_out;
 	deflateEnd(&z);
 	free(body);
-	return out;
+	body = realloc(out, *size);
+	return body ? body : out;
 }
 
 /* What is filling becomes a batch at the end of the queue. */
@@ -134,16 +138,22 @@ static void export__seal(struct export *e)
 	e->n.bytes_encoded += b->size;
 	if (e->s.gzip)
 		b->body = body__gzip(b->body, &b->size);
+	e->ready_bytes += b->size;
 	*e->tail = b;
 	e->tail = &b->next;
 	e->n.batches++;
 	e->filling_since = 0;
 }
 
+static size_t export__bytes(const struct export *e)
+{
+	return e->ready_bytes + e->filling.bytes;
+}
+
 void export__span(struct export *e, const struct span *s)
 {
 	e->n.spans++;
-	if (e->n.queued >= e->s.max_queue) {
+	if (e->n.queued >= e->s.max_queue || export__bytes(e) >= QUEUE_BYTES) {
 		e->n.dropped_queue++;
 		return;
 	}
@@ -151,7 +161,7 @@ void export__span(struct export *e, const struct span *s)
 	e->n.queued++;
 	if (!e->filling_since)
 		e->filling_since = e->now;
-	if (e->filling.spans >= e->s.max_batch) {
+	if (e->filling.spans >= e->s.max_batch || e->filling.bytes >= BATCH_BYTES) {
 		export__seal(e);
 		export__ready(e);
 	}
@@ -165,6 +175,7 @@ static void export__pop(struct export *e)
 	if (!e->head)
 		e->tail = &e->head;
 	e->n.queued -= b->spans;
+	e->ready_bytes -= b->size;
 	e->posted = false;
 	e->first_try = e->retry_at = e->backoff_ms = 0;
 	free(b->body);

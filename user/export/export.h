@@ -36,7 +36,7 @@ struct export_counters {
 	uint64_t spans;		 /* given to export__span */
 	uint64_t exported;	 /* accepted by the collector */
 	uint64_t rejected;	 /* by the collector: partial success, or an answer that forbids retrying */
-	uint64_t dropped_queue;	 /* the queue was full */
+	uint64_t dropped_queue;	 /* the queue was full: of spans, or of bytes */
 	uint64_t dropped_retry;	 /* given up after retrying, or at shutdown */
 	uint64_t queued;	 /* now */
 	uint64_t batches, retries, failures;

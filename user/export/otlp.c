@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "export/otlp.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 
 #include "meta/meta.h"
@@ -40,19 +41,19 @@ static struct otlp_group *batch__group(struct otlp_batch *b, const struct proces
 		abort();
 	g = &b->groups[b->n_groups++];
 	*g = (struct otlp_group){.process = process__ref((struct process *)p)};
-	if (b->protocol == OTLP_HTTP_JSON)
-		g->json = json_array();
 	return g;
 }
 
 void otlp_batch__add(struct otlp_batch *b, const struct span *s)
 {
-	struct otlp_group *g = batch__group(b, s->process);
+	struct pb *spans = &batch__group(b, s->process)->spans;
+	size_t before = spans->n;
 
 	if (b->protocol == OTLP_HTTP_JSON)
-		json_array_append_new(g->json, otlp_json__span(s));
+		otlp_json__span(spans, s);
 	else
-		otlp_pb__span(&g->spans, s);
+		otlp_pb__span(spans, s);
+	b->bytes += spans->n - before;
 	b->spans++;
 }
 
@@ -61,20 +62,21 @@ void otlp_batch__free(struct otlp_batch *b)
 	for (size_t i = 0; i < b->n_groups; i++) {
 		process__unref(b->groups[i].process);
 		pb__free(&b->groups[i].spans);
-		json_decref(b->groups[i].json);
 	}
 	free(b->groups);
 	b->groups = NULL;
 	b->n_groups = 0;
 	b->spans = 0;
+	b->bytes = 0;
 }
 
 char *otlp_batch__body(struct otlp_batch *b, size_t *size)
 {
-	char *body = b->protocol == OTLP_HTTP_JSON ? otlp_json__body(b, size) : otlp_pb__body(b, size);
+	char *body = b->protocol == OTLP_HTTP_JSON ? otlp_json__body(b, size) : otlp_pb__body(b, size), *fitting;
 
 	otlp_batch__free(b);
-	return body;
+	fitting = realloc(body, *size); /* it may have to wait for long */
+	return fitting ? fitting : body;
 }
 
 static uint64_t cursor__varint(struct cursor *c)

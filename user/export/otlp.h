@@ -6,16 +6,13 @@
 #ifndef EXPORT_OTLP_H
 #define EXPORT_OTLP_H
 
-#include <jansson.h>
-
 #include "export/export.h"
 #include "export/pb.h"
 
-/* Spans of one resource in one batch. Either pb or json is used. */
+/* Spans of one resource in one batch, encoded. */
 struct otlp_group {
 	struct process *process; /* counted */
-	struct pb spans;	 /* repeated ScopeSpans.spans */
-	json_t *json;		 /* array of spans */
+	struct pb spans;	 /* repeated ScopeSpans.spans; JSON: objects with commas between them */
 };
 
 struct otlp_batch {
@@ -23,6 +20,7 @@ struct otlp_batch {
 	struct otlp_group *groups;
 	size_t n_groups;
 	uint32_t spans;
+	size_t bytes; /* of encoded spans, without their resources */
 };
 
 void otlp_batch__add(struct otlp_batch *b, const struct span *s);
@@ -35,7 +33,7 @@ uint64_t otlp__rejected(enum otlp_protocol protocol, struct slice response);
 /* Within export/: the two encoders. */
 void otlp_pb__span(struct pb *b, const struct span *s);
 char *otlp_pb__body(const struct otlp_batch *b, size_t *size);
-json_t *otlp_json__span(const struct span *s);
+void otlp_json__span(struct pb *b, const struct span *s);
 char *otlp_json__body(const struct otlp_batch *b, size_t *size);
 #define OTLP_SCOPE "wirespan"
 /* The conventions whose names are used. */

@@ -3,8 +3,10 @@
  * otlp_json.c - OTLP/JSON (protobuf's JSON mapping with hex ids, 64-bit integers as strings), and
  * the line format of --json, which has the same names but plain objects for attributes.
  */
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "export/otlp.h"
 #include "meta/meta.h"
@@ -127,12 +129,28 @@ static json_t *json__span(const struct span *s)
 	return o;
 }
 
-json_t *otlp_json__span(const struct span *s)
+static int append(const char *p, size_t n, void *ctx)
+{
+	pb__append(ctx, p, n);
+	return 0;
+}
+
+/* The text of j, which is let go. */
+static void text__append(struct pb *b, json_t *j)
+{
+	if (json_dump_callback(j, append, b, JSON_COMPACT | JSON_ENCODE_ANY))
+		abort();
+	json_decref(j);
+}
+
+void otlp_json__span(struct pb *b, const struct span *s)
 {
 	json_t *o = json__span(s);
 
 	json_object_set_new(o, "attributes", json__attributes(s->attrs));
-	return o;
+	if (b->n)
+		pb__append(b, ",", 1);
+	text__append(b, o);
 }
 
 void otlp_json__line(FILE *out, const struct span *s)
@@ -146,27 +164,33 @@ void otlp_json__line(FILE *out, const struct span *s)
 	json_decref(o);
 }
 
-static json_t *json__group(const struct otlp_group *g)
+static void text__literal(struct pb *b, const char *text)
 {
-	json_t *scope = json_pack("{s:s, s:s}", "name", OTLP_SCOPE, "version", WIRESPAN_VERSION);
-	json_t *scope_spans = json_pack("{s:o, s:O, s:s}", "scope", scope, "spans", g->json, "schemaUrl", OTLP_SCHEMA_URL);
-	json_t *resource = json_pack("{s:o}", "attributes", json__attributes(&g->process->resource));
-
-	return json_pack("{s:o, s:[o], s:s}", "resource", resource, "scopeSpans", scope_spans, "schemaUrl",
-			 OTLP_SCHEMA_URL);
+	pb__append(b, text, strlen(text));
 }
 
-char *otlp_json__body(const struct otlp_batch *b, size_t *size)
+static void text__group(struct pb *b, const struct otlp_group *g)
 {
-	json_t *all = json_array(), *request = json_pack("{s:o}", "resourceSpans", all);
-	char *text;
+	text__literal(b, "{\"resource\":{\"attributes\":");
+	text__append(b, json__attributes(&g->process->resource));
+	text__literal(b, "},\"scopeSpans\":[{\"scope\":");
+	text__append(b, json_pack("{s:s, s:s}", "name", OTLP_SCOPE, "version", WIRESPAN_VERSION));
+	text__literal(b, ",\"spans\":[");
+	pb__append(b, g->spans.p, g->spans.n);
+	text__literal(b, "],\"schemaUrl\":\"" OTLP_SCHEMA_URL "\"}],\"schemaUrl\":\"" OTLP_SCHEMA_URL "\"}");
+}
 
-	for (size_t i = 0; i < b->n_groups; i++)
-		json_array_append_new(all, json__group(&b->groups[i]));
-	text = json_dumps(request, JSON_COMPACT);
-	json_decref(request);
-	if (!text)
-		abort();
-	*size = strlen(text);
-	return text;
+char *otlp_json__body(const struct otlp_batch *batch, size_t *size)
+{
+	struct pb b = {0};
+
+	text__literal(&b, "{\"resourceSpans\":[");
+	for (size_t i = 0; i < batch->n_groups; i++) {
+		if (i)
+			pb__append(&b, ",", 1);
+		text__group(&b, &batch->groups[i]);
+	}
+	text__literal(&b, "]}");
+	*size = b.n;
+	return (char *)b.p;
 }
