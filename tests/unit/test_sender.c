@@ -317,20 +317,6 @@ static void test_wait(void **state)
 		result = sender__wait(r.sender, 1000);
 	assert_int_equal(result, SENDER_OK);
 	rig__close(&r);
-}
-
-static void test_unreadable_files(void **state)
-{
-	char missing[] = "/nonexistent/ca.pem";
-
-	for (int i = 0; i < 3; i++) {
-		struct export_settings s = {.endpoint = "https://127.0.0.1:1/"};
-		char err[512] = "";
-
-		*(i == 0 ? &s.certificate : i == 1 ? &s.client_certificate : &s.client_key) = missing;
-		assert_null(sender__new(&s, -1, NULL, err, sizeof(err)));
-		assert_non_null(strstr(err, missing));
-	}
 	sender__free(NULL);
 }
 
@@ -342,7 +328,7 @@ int main(void)
 		cmocka_unit_test(test_no_redirect),   cmocka_unit_test(test_request),
 		cmocka_unit_test(test_partial_success), cmocka_unit_test(test_large_answer),
 		cmocka_unit_test(test_no_answer),     cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_wait),	      cmocka_unit_test(test_unreadable_files),
+		cmocka_unit_test(test_wait),
 	};
 
 	for (size_t i = 0; i < sizeof(proxies) / sizeof(*proxies); i++)

@@ -168,26 +168,43 @@ static void test_numbers(void **state)
 	}
 }
 
+/* A file of that name, in a directory of its own: dir/name. */
+static char *file_made(const char *dir, const char *name)
+{
+	char *path = NULL;
+	FILE *f;
+
+	if (asprintf(&path, "%s/%s", dir, name) < 0 || !(f = fopen(path, "w")))
+		fail();
+	else
+		fclose(f);
+	return path;
+}
+
 static void test_files(void **state)
 {
+	static const char *const names[] = {E "CERTIFICATE", E "CLIENT_CERTIFICATE", E "CLIENT_KEY",
+					    T "CERTIFICATE", T "CLIENT_CERTIFICATE", T "CLIENT_KEY"};
+	char dir[] = "/tmp/test_settings.XXXXXX", *paths[6];
 	struct export_settings s;
 
-	setenv(E "CERTIFICATE", "/ca", 1);
-	setenv(E "CLIENT_CERTIFICATE", "/crt", 1);
-	setenv(E "CLIENT_KEY", "/key", 1);
-	read_env(&s);
-	assert_string_equal(s.certificate, "/ca");
-	assert_string_equal(s.client_certificate, "/crt");
-	assert_string_equal(s.client_key, "/key");
-	export_settings__free(&s);
-	setenv(T "CERTIFICATE", "/t/ca", 1);
-	setenv(T "CLIENT_CERTIFICATE", "/t/crt", 1);
-	setenv(T "CLIENT_KEY", "/t/key", 1);
-	read_env(&s);
-	assert_string_equal(s.certificate, "/t/ca");
-	assert_string_equal(s.client_certificate, "/t/crt");
-	assert_string_equal(s.client_key, "/t/key");
-	export_settings__free(&s);
+	assert_non_null(mkdtemp(dir));
+	for (int i = 0; i < 6; i++)
+		paths[i] = file_made(dir, names[i]);
+	for (int i = 0; i < 6; i += 3) { /* the general ones first, then those of the signal as well */
+		for (int k = i; k < i + 3; k++)
+			setenv(names[k], paths[k], 1);
+		read_env(&s);
+		assert_string_equal(s.certificate, paths[i]);
+		assert_string_equal(s.client_certificate, paths[i + 1]);
+		assert_string_equal(s.client_key, paths[i + 2]);
+		export_settings__free(&s);
+	}
+	for (int i = 0; i < 6; i++) {
+		unlink(paths[i]);
+		free(paths[i]);
+	}
+	rmdir(dir);
 }
 
 static void test_headers(void **state)
@@ -242,6 +259,11 @@ static void test_refused(void **state)
 		 {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE '6'", "OTEL_BSP_MAX_QUEUE_SIZE"}},
 		{{{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "16385"}, {"OTEL_BSP_MAX_QUEUE_SIZE", "20000"}},
 		 {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE '16385'", "16384"}},
+		{{{E "CERTIFICATE", "/nowhere/ca"}}, {E "CERTIFICATE '/nowhere/ca'", "No such file"}},
+		{{{E "CERTIFICATE", "/dev/null"}, {T "CERTIFICATE", "/nowhere/ca"}}, {T "CERTIFICATE '/nowhere/ca'", "read"}},
+		{{{E "CLIENT_CERTIFICATE", "/nowhere/c"}}, {E "CLIENT_CERTIFICATE '/nowhere/c'", "read"}},
+		{{{T "CLIENT_KEY", "/nowhere/k"}, {E "CERTIFICATE", "/dev/null"}}, {T "CLIENT_KEY '/nowhere/k'", "read"}},
+		{{{E "CERTIFICATE", "/tmp"}}, {E "CERTIFICATE '/tmp'", "directory"}},
 		{{{E "HEADERS", "a=b,nothing"}}, {E "HEADERS:", "item 2 (7 characters)"}},
 		{{{E "HEADERS", "=b"}}, {E "HEADERS:", "item 1 (2 characters)"}},
 		{{{T "HEADERS", "a b=c"}}, {T "HEADERS:", "item 1 (5 characters)"}},
@@ -259,6 +281,7 @@ static void test_refused(void **state)
 			if (!strstr(err, rows[i].says[k]))
 				fail_msg("row %zu: \"%s\" says nothing of %s", i, err, rows[i].says[k]);
 		assert_null(s.headers);
+		assert_null(s.certificate);
 	}
 }
 

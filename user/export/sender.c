@@ -4,7 +4,6 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "export/otlp.h"
 
@@ -84,19 +83,6 @@ static int sender__setup(struct sender *s, const struct export_settings *o)
 	return bad;
 }
 
-static int sender__check_files(const struct export_settings *o, char *err, size_t size)
-{
-	const char *const files[] = {o->certificate, o->client_certificate, o->client_key};
-
-	for (int i = 0; i < 3; i++) {
-		if (files[i] && access(files[i], R_OK)) {
-			snprintf(err, size, "OTEL_EXPORTER_OTLP certificate or key '%s' can't be read", files[i]);
-			return -1;
-		}
-	}
-	return 0;
-}
-
 struct sender *sender__new(const struct export_settings *o, int epoll_fd, void *ptr, char *err, size_t err_size)
 {
 	struct sender *s = calloc(1, sizeof(*s));
@@ -112,12 +98,10 @@ struct sender *sender__new(const struct export_settings *o, int epoll_fd, void *
 	s->easy = curl_easy_init();
 	if (!s->multi || !s->easy)
 		abort();
-	if (!sender__check_files(o, err, err_size)) {
-		if (!sender__setup(s, o))
-			return s;
-		endpoint__show(o->endpoint, shown, sizeof(shown));
-		snprintf(err, err_size, "libcurl can't send to '%s': %s", shown, s->error);
-	}
+	if (!sender__setup(s, o))
+		return s;
+	endpoint__show(o->endpoint, shown, sizeof(shown));
+	snprintf(err, err_size, "libcurl can't send to '%s': %s", shown, s->error);
 	sender__free(s);
 	return NULL;
 }

@@ -6,6 +6,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "export/export.h"
 #include "util/slice.h"
@@ -207,9 +209,41 @@ static int settings__batch(struct export_settings *s, char *err, size_t size)
 	return 0;
 }
 
-static char *copy(struct variable v)
+/* A file that libcurl will read later, again and again: it must be there now. */
+static int settings__file(struct variable v, char **out, char *err, size_t size)
 {
-	return v.value ? strdup(v.value) : NULL;
+	struct stat st;
+
+	if (!v.value)
+		return 0;
+	if (stat(v.value, &st) || access(v.value, R_OK)) {
+		snprintf(err, size, "%s '%s' can't be read: %s", v.name, v.value, strerror(errno));
+		return -EINVAL;
+	}
+	if (S_ISDIR(st.st_mode)) {
+		snprintf(err, size, "%s '%s' is a directory", v.name, v.value);
+		return -EINVAL;
+	}
+	*out = strdup(v.value);
+	return 0;
+}
+
+static int settings__files(struct export_settings *s, char *err, size_t size)
+{
+	const struct {
+		struct variable v;
+		char **out;
+	} files[] = {
+		{env("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"), &s->certificate},
+		{env("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"),
+		 &s->client_certificate},
+		{env("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"), &s->client_key},
+	};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < sizeof(files) / sizeof(*files); i++)
+		r = settings__file(files[i].v, files[i].out, err, size);
+	return r;
 }
 
 int export_settings__from_env(struct export_settings *s, char *err, size_t size)
@@ -232,9 +266,7 @@ int export_settings__from_env(struct export_settings *s, char *err, size_t size)
 	for (size_t i = 0; !r && i < sizeof(times) / sizeof(*times); i++)
 		r = settings__number(times[i].v, times[i].otherwise, times[i].out, err, size);
 	r = r ? r : settings__batch(s, err, size);
-	s->certificate = copy(env("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"));
-	s->client_certificate = copy(env("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"));
-	s->client_key = copy(env("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"));
+	r = r ? r : settings__files(s, err, size);
 	if (r)
 		export_settings__free(s);
 	return r;
