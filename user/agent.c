@@ -30,6 +30,7 @@
 
 #define TICK_NS (50ull * 1000000)
 #define CLOCK_STEP_NS (5 * 1000000ll) /* a wall clock that moved by less is left alone */
+#define COMMAND_END_NS (10ull * 1000000000)
 #define META_TEXT_MAX 8192
 
 struct agent {
@@ -52,6 +53,8 @@ struct agent {
 	int64_t wall_offset;
 	uint64_t kernel[WS_CNT_MAX]; /* replay: as recorded */
 	bool watching_turns; /* an event loop makes calls: its turns are watched closely */
+	uint64_t stop_at;    /* told to stop: when the command's end is awaited no longer */
+	bool output_failed;
 	bool stop;
 	int status;
 };
@@ -182,19 +185,44 @@ static void agent__check_clock(struct agent *a)
 		recording__clock(a->recording, mono, wall);
 }
 
+/*
+ * The end of a command is awaited, with the ring being read; a second signal, or ten seconds, end it.
+ * The terminal's own signals reach the command without us.
+ */
+static void agent__told_to_stop(struct agent *a, const struct signalfd_siginfo *si)
+{
+	if (!a->command.pid || a->stop_at) {
+		a->stop = true;
+		return;
+	}
+	if (si->ssi_code != SI_KERNEL)
+		command__signal(&a->command, (int)si->ssi_signo);
+	a->stop_at = clock_ns(CLOCK_MONOTONIC) + COMMAND_END_NS;
+}
+
 static void agent__signal(struct agent *a)
 {
 	struct signalfd_siginfo si;
 
 	while (read(a->signal_fd, &si, sizeof(si)) == sizeof(si)) {
 		if (si.ssi_signo != SIGCHLD) {
-			command__stop(&a->command, (int)si.ssi_signo);
-			a->stop = true;
+			agent__told_to_stop(a, &si);
 		} else if (command__reap(&a->command)) {
 			a->status = a->command.status ? 1 : 0;
 			a->stop = true;
 		}
 	}
+}
+
+/* What a person or a pipe reads has got so far; nobody reads it any more: the end. */
+static void agent__check_output(struct agent *a)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return;
+	if (!a->output_failed)
+		log__error("standard output: %s", strerror(errno));
+	a->output_failed = a->stop = true;
+	a->status = 1;
 }
 
 static int epoll__add(int epoll_fd, int fd, void *ptr)
@@ -212,6 +240,7 @@ static int agent__open_fds(struct agent *a)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
@@ -239,6 +268,8 @@ static void agent__timer(struct agent *a)
 	agent__tick(a, now);
 	if (a->export)
 		export__tick(a->export, now / 1000000);
+	agent__check_output(a);
+	a->stop |= a->stop_at && now > a->stop_at;
 }
 
 static void agent__loop(struct agent *a)
@@ -261,6 +292,7 @@ static void agent__loop(struct agent *a)
 				capture__read(a->capture);
 		}
 	}
+	command__stop(&a->command);
 	/* What was under way when we were told to stop. */
 	for (int quiet = 0, n = 0; quiet < 4 && n < 40; n++) {
 		struct timespec t = {0, 25000000};
@@ -391,12 +423,12 @@ static void agent__finish(struct agent *a)
 		view__finish(a->view, &truth);
 	if (!a->cfg.replay && !a->cfg.summary)
 		ledger__log(&l);
-	fflush(stdout);
+	agent__check_output(a);
 }
 
 static void agent__free(struct agent *a)
 {
-	command__stop(&a->command, SIGTERM);
+	command__stop(&a->command);
 	capture__free(a->capture);
 	attach__free(a->attach);
 	conns__free(a->conns);

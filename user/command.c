@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -29,7 +30,7 @@ int command__prepare(struct command *c, char **argv)
 {
 	int fds[2];
 
-	if (pipe(fds))
+	if (pipe2(fds, O_CLOEXEC))
 		return -errno;
 	c->pid = fork();
 	if (c->pid < 0)
@@ -61,10 +62,8 @@ bool command__reap(struct command *c)
 	return true;
 }
 
-void command__stop(struct command *c, int signo)
+void command__signal(struct command *c, int signo)
 {
-	const struct timespec t = {0, 10000000};
-
 	if (!c->pid)
 		return;
 	if (c->go > 0) {
@@ -72,11 +71,18 @@ void command__stop(struct command *c, int signo)
 		c->go = -1;
 	}
 	kill(c->pid, signo);
-	for (int i = 0; i < 1000 && !command__reap(c); i++)
+}
+
+void command__stop(struct command *c)
+{
+	const struct timespec t = {0, 10000000};
+
+	command__signal(c, SIGTERM);
+	for (int i = 0; i < 100 && c->pid && !command__reap(c); i++)
 		nanosleep(&t, NULL);
-	if (c->pid) {
-		kill(c->pid, SIGKILL);
-		waitpid(c->pid, &c->status, 0);
-		c->pid = 0;
-	}
+	if (!c->pid)
+		return;
+	kill(c->pid, SIGKILL);
+	waitpid(c->pid, &c->status, 0);
+	c->pid = 0;
 }

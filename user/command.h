@@ -17,7 +17,9 @@ int command__prepare(struct command *c, char **argv);
 void command__start(struct command *c);
 /* True when it has ended. */
 bool command__reap(struct command *c);
-/* Passes a signal on, if it runs, and waits for its end (10 s, then SIGKILL). */
-void command__stop(struct command *c, int signo);
+/* Sends it a signal, if it runs. */
+void command__signal(struct command *c, int signo);
+/* Ends it, if it runs: SIGTERM, and SIGKILL after a second. */
+void command__stop(struct command *c);
 
 #endif

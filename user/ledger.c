@@ -60,6 +60,37 @@ void ledger__truth(const struct ledger *l, struct view_truth *t)
 	}
 }
 
+/* What is seldom other than 0: told only then. */
+static void ledger__log_rare(const struct ledger *l)
+{
+	static const char *const texts[] = {
+#define X(name, text) text,
+		WS_COUNTERS(X)
+#undef X
+	};
+	static const enum ws_counter rare[] = {
+		WS_CNT_cut_max,		WS_CNT_ignored,	       WS_CNT_no_socket_storage,
+		WS_CNT_no_task_storage, WS_CNT_processes_full, WS_CNT_missed_runs,
+	};
+	const struct {
+		uint64_t n;
+		const char *text;
+	} ours[] = {
+		{l->conn->evicted, "connections forgotten: too many at once"},
+		{l->conn->unknown, "transfers on connections that no record told of"},
+		{l->conn->duplicates, "transfers told twice, or too late"},
+		{l->exchange->timeout, "exchanges open at the end, or given up"},
+		{l->link->evicted, "spans decided early: too many were waiting"},
+	};
+
+	for (size_t i = 0; i < sizeof(rare) / sizeof(*rare); i++)
+		if (l->kernel[rare[i]])
+			log__info("%s: %llu", texts[rare[i]], (unsigned long long)l->kernel[rare[i]]);
+	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+		if (ours[i].n)
+			log__info("%s: %llu", ours[i].text, (unsigned long long)ours[i].n);
+}
+
 void ledger__log(const struct ledger *l)
 {
 	const struct exchange_counters *x = l->exchange;
@@ -80,9 +111,7 @@ void ledger__log(const struct ledger *l)
 		  (unsigned long long)l->kernel[WS_CNT_shed_payload], (unsigned long long)l->kernel[WS_CNT_no_address],
 		  (unsigned long long)l->kernel[WS_CNT_fault], (unsigned long long)l->conn->gaps,
 		  (unsigned long long)l->conn->gap_bytes);
-	if (l->kernel[WS_CNT_missed_runs])
-		log__warn("the kernel skipped %llu runs of our programs, which were busy on the same CPU",
-			  (unsigned long long)l->kernel[WS_CNT_missed_runs]);
+	ledger__log_rare(l);
 	if (t.records_lost)
 		log__warn("the ring buffer was too small: raise --ring-size");
 	log__info("exchanges: %llu; touched by loss %llu, truncated %llu, without response %llu; undecodable bytes %llu",

@@ -26,7 +26,7 @@ static int set__all(void *config, const char *name, char *value, char *err, size
 
 static int set__json(void *config, const char *name, char *value, char *err, size_t size)
 {
-	((struct agent_config *)config)->outputs = OUTPUT_JSON;
+	((struct agent_config *)config)->outputs |= OUTPUT_JSON;
 	return 0;
 }
 
@@ -130,14 +130,18 @@ static int run__replay(struct agent_config *c, char **operands)
 		log__error("replay takes one FILE");
 		return 2;
 	}
-	if (!c->outputs)
-		c->outputs = OUTPUT_TREES;
+	if (!(c->outputs & OUTPUT_JSON) && !(c->outputs & OUTPUT_OTLP))
+		c->outputs |= OUTPUT_TREES;
 	c->replay = operands[0];
 	return agent__run(c);
 }
 
 static int run__doctor(struct agent_config *c, char **operands)
 {
+	if (operands[0]) {
+		log__error("doctor takes no operand: '%s'", operands[0]);
+		return 2;
+	}
 	return doctor__run(stdout);
 }
 
@@ -188,6 +192,11 @@ static int subcommand__run(const struct subcommand *s, int argc, char **argv)
 	}
 	if (first < 0) {
 		log__error("%s; see 'wirespan %s --help'", err, s->name);
+		return 2;
+	}
+	/* A command to run stands behind "--": a stray word must not be run as root. */
+	if ((s->bit & CMD_LIVE) && argv[first] && strcmp(argv[first - 1], "--")) {
+		log__error("'%s' is no option; a command comes after --; see 'wirespan %s --help'", argv[first], s->name);
 		return 2;
 	}
 	return s->run(&c, argv + first);
