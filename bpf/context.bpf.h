@@ -25,7 +25,7 @@ static __always_inline __u64 context__user(struct task_struct *task, const struc
 {
 	__u64 g, goid = 0;
 
-	if (t->ctx_kind != WS_CTX_GO)
+	if (t->ctx_kind != WS_CTX_GO || !t->goid_offset) /* 0: a version that user space does not know */
 		return 0;
 	g = context__go_g(task);
 	if (g)

@@ -17,6 +17,7 @@
 #define AF_INET6 10
 #define MSG_PEEK 0x2
 #define MSG_TRUNC 0x20
+#define PF_EXITING 0x00000004
 #define PF_IO_WORKER 0x00000010
 #define PF_KTHREAD 0x00200000
 #define TS_COMPAT 0x0002 /* thread_info.status: a 32-bit system call (x86) */

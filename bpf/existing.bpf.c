@@ -31,6 +31,15 @@ static __always_inline struct tcp_sock *file__tcp(struct file *file)
 	return bpf_skc_to_tcp_sock(sock->sk);
 }
 
+/* Called after it was selected: if its last thread is not counted down now, proc__exit is still to come. */
+static __always_inline void existing__recheck(struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+
+	if (BPF_CORE_READ(task, signal, live.counter) <= 0)
+		bpf_map_delete_elem(&processes, &tgid);
+}
+
 SEC("iter/task_file")
 int existing__select(struct bpf_iter__task_file *ctx)
 {
@@ -42,6 +51,7 @@ int existing__select(struct bpf_iter__task_file *ctx)
 	if (!task || !ctx->file)
 		return 0;
 	selected = select__decide((__u64)BPF_CORE_READ(task, group_leader)) != 0;
+	existing__recheck(task);
 	tp = file__tcp(ctx->file);
 	if (!tp)
 		return 0;
@@ -50,6 +60,7 @@ int existing__select(struct bpf_iter__task_file *ctx)
 		return 0;
 	if (!selected && select__wants_port(sk->__sk_common.skc_num))
 		selected = select__add(task->tgid, 0) == 0;
+	existing__recheck(task);
 	listener__add(sk, selected);
 	return 0;
 }

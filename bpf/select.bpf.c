@@ -119,7 +119,10 @@ __u64 select__decide(__u64 task_addr)
 	/* Nothing is stored for --all: the map is for what differs from the rule. */
 	if (select_all)
 		return SELECT_YES;
-	if (!task__is_wanted(task) || select__add(tgid, 0))
+	if (!task__is_wanted(task))
 		return 0;
-	return SELECT_YES;
+	/* proc__exit may have been here already: nobody would remove it. For others than the current task: existing.bpf.c. */
+	if (BPF_CORE_READ(task, flags) & PF_EXITING)
+		return SELECT_YES;
+	return select__add(tgid, 0) ? 0 : SELECT_YES;
 }

@@ -200,12 +200,30 @@ static void test_wrong_fields(void **state)
 	}
 }
 
+/* A half that counts less, or more, than this one. */
+static void test_counters(void **state)
+{
+	uint64_t buf[4 + WS_CNT_MAX] = {0}, value[WS_CNT_MAX];
+	struct ws_rec *h = (struct ws_rec *)buf;
+	struct event e;
+
+	for (size_t n = 0; n <= WS_CNT_MAX + 2; n++) {
+		*h = (struct ws_rec){.type = WS_REC_COUNTERS, .size = (uint32_t)(sizeof(*h) + 8 * n)};
+		for (size_t i = 0; i < WS_CNT_MAX + 2; i++)
+			buf[2 + i] = i + 1; /* what lies behind the record as well */
+		assert_true(record__check(buf, sizeof(buf), &e));
+		record__counters(&e, value);
+		for (size_t i = 0; i < WS_CNT_MAX; i++)
+			assert_true(value[i] == (i < n ? i + 1 : 0));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_layout),	  cmocka_unit_test(test_counters_follow_types),
 		cmocka_unit_test(test_valid),	  cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_wrong_fields),
+		cmocka_unit_test(test_wrong_fields),  cmocka_unit_test(test_counters),
 	};
 	return cmocka_run_group_tests_name("record", tests, NULL, NULL);
 }

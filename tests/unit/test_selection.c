@@ -7,12 +7,20 @@
 
 #include <cmocka.h>
 
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "meta/golang.h"
 #include "attach/attach.h"
 #include "attach/hooks.h"
+#include "attach/running.h"
 #include "attach/selection.h"
 
 static void test_values(void **state)
@@ -121,13 +129,101 @@ static void test_no_go(void **state)
 	assert_int_equal(golang__goid_offset("/proc/self/exe"), 0);
 }
 
+/* A 64-bit ELF file of one writable segment with Go's build info, as `strip` and sstrip leave it. */
+static void write_go(const char *path, const char *version)
+{
+	static const Elf64_Ehdr head = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+					.e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = EV_CURRENT,
+					.e_phoff = sizeof(head), .e_ehsize = sizeof(head),
+					.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1};
+	static const Elf64_Phdr data = {.p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = 128, .p_filesz = 256};
+	unsigned char file[384] = {0};
+	FILE *f = fopen(path, "we");
+
+	memcpy(file, &head, sizeof(head));
+	memcpy(file + sizeof(head), &data, sizeof(data));
+	memcpy(file + 128, "\xff Go buildinf:", 14);
+	file[128 + 14] = 8;
+	file[128 + 15] = 2;
+	file[128 + 32] = (unsigned char)strlen(version);
+	memcpy(file + 128 + 33, version, strlen(version));
+	assert_non_null(f);
+	assert_int_equal(fwrite(file, sizeof(file), 1, f), 1);
+	fclose(f);
+}
+
+/* A version that is not in the table is Go all the same, and nothing is guessed. */
+static void test_go_versions(void **state)
+{
+	static const struct { const char *version; int offset; } rows[] = {
+		{"go1.12", 152}, {"go1.22.5", 152}, {"go1.23", 160}, {"go1.24.1", 160}, {"go1.25", 152}, {"go1.26rc1", 152},
+		{"devel go1.26-abcdef", 152}, {"go1.27", GOLANG_NEWER}, {"go1.100.1", GOLANG_NEWER}, {"go2.0", GOLANG_NEWER},
+		{"devel +abcdef", GOLANG_NEWER}, {"", GOLANG_NEWER},
+	};
+	char path[] = "/tmp/wirespan-test-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		write_go(path, rows[i].version);
+		if (golang__goid_offset(path) != rows[i].offset)
+			fail_msg("%s: %d, not %d", rows[i].version, golang__goid_offset(path), rows[i].offset);
+	}
+	unlink(path);
+}
+
+static void *wait_for_end(void *fd)
+{
+	char c;
+
+	if (read(*(int *)fd, &c, 1) < 0)
+		abort();
+	_exit(0);
+}
+
+/* Alive; alive without its first thread; a zombie; gone. */
+static void test_process_lives(void **state)
+{
+	uint32_t pid, self = (uint32_t)getpid();
+	pthread_t t;
+	uint64_t start;
+	siginfo_t si;
+	int end[2];
+
+	assert_true(process__lives(self, process__start(self)));
+	assert_false(process__lives(self, process__start(self) + 1));
+	assert_int_equal(process__start(0), 0);
+	assert_int_equal(pipe2(end, O_CLOEXEC), 0);
+	pid = (uint32_t)fork();
+	if (!pid) {
+		close(end[1]);
+		if (pthread_create(&t, NULL, wait_for_end, &end[0]))
+			_exit(1);
+		syscall(SYS_exit, 0); /* this thread alone */
+	}
+	start = process__start(pid);
+	assert_int_not_equal(start, 0);
+	usleep(100000); /* now the first thread is gone: whichever it is, the process lives */
+	assert_true(process__lives(pid, start));
+	close(end[1]);
+	assert_int_equal(waitid(P_PID, pid, &si, WEXITED | WNOWAIT), 0);
+	assert_int_equal(process__start(pid), start); /* a zombie */
+	assert_false(process__lives(pid, start));
+	assert_int_equal(waitpid((pid_t)pid, NULL, 0), pid);
+	assert_false(process__lives(pid, start));
+	assert_int_equal(process__start(pid), 0);
+	close(end[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),	 cmocka_unit_test(test_all_is_not_empty),
 		cmocka_unit_test(test_errors),	 cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_plans),	 cmocka_unit_test(test_hooks),
-		cmocka_unit_test(test_no_go),
+		cmocka_unit_test(test_no_go),	 cmocka_unit_test(test_go_versions),
+		cmocka_unit_test(test_process_lives),
 	};
 	return cmocka_run_group_tests_name("selection", tests, NULL, NULL);
 }

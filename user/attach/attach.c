@@ -26,6 +26,7 @@ struct attach {
 	struct wirespan_bpf *skel;
 	const struct selection *sel; /* borrowed */
 	int cpus;
+	uint64_t full; /* processes that had no room in the map */
 	char *err;
 	size_t err_size;
 };
@@ -186,16 +187,29 @@ static void attach__moved(struct attach *a)
 	__atomic_fetch_add(&a->skel->data->select_generation, 1, __ATOMIC_RELAXED);
 }
 
-static void attach__select(struct attach *a, uint32_t pid)
+/*
+ * An entry of a process that is gone would select the next one of that pid. proc__exit removes it if it
+ * runs after we have stored it, and it does if the process lives when we look again, for then a thread
+ * has not begun to exit (running.h). Else it may have run before, and we remove the entry ourselves.
+ */
+static int attach__store(struct attach *a, uint32_t pid, uint64_t start, const struct ws_process *p, uint64_t flags)
 {
-	struct ws_process p = {.selected = 1};
+	int rc;
 
-	bpf_map__update_elem(a->skel->maps.processes, &pid, sizeof(pid), &p, sizeof(p), BPF_NOEXIST);
+	if (!start || !process__lives(pid, start))
+		return -ESRCH;
+	rc = bpf_map__update_elem(a->skel->maps.processes, &pid, sizeof(pid), p, sizeof(*p), flags);
+	a->full += rc == -E2BIG;
+	if (rc || process__lives(pid, start))
+		return rc;
+	bpf_map__delete_elem(a->skel->maps.processes, &pid, sizeof(pid), 0);
+	return -ESRCH;
 }
 
 /* Pids with their descendants, and programs. Twice: a child may be forked between reading and selecting. */
 static void attach__select_running(struct attach *a)
 {
+	const struct ws_process selected = {.selected = 1};
 	struct running *r;
 
 	for (int pass = 0; pass < 2 && (r = running__new()); pass++) {
@@ -206,7 +220,7 @@ static void attach__select_running(struct attach *a)
 				continue;
 			if (running__is_wanted(r, i, a->sel) ||
 			    (a->sel->n_exes && running__exe_matches(pid, NULL, a->sel)))
-				attach__select(a, pid);
+				attach__store(a, pid, running__start(r, i), &selected, BPF_NOEXIST);
 		}
 		running__free(r);
 	}
@@ -227,9 +241,9 @@ static void attach__find_go(struct attach *a)
 			continue;
 		snprintf(path, sizeof(path), "/proc/%u/exe", pid);
 		offset = golang__goid_offset(path);
-		p.goid_offset = (uint16_t)offset;
-		if (offset > 0)
-			bpf_map__update_elem(a->skel->maps.processes, &pid, sizeof(pid), &p, sizeof(p), BPF_ANY);
+		p.goid_offset = offset > 0 ? (uint16_t)offset : 0;
+		if (offset > 0 || offset == GOLANG_NEWER)
+			attach__store(a, pid, running__start(r, i), &p, BPF_ANY);
 	}
 	running__free(r);
 }
@@ -262,6 +276,15 @@ static int attach__hooks(struct attach *a)
 	return rc ? attach__fail(a, rc, "tracepoints cannot be attached", advice(rc)) : 0;
 }
 
+static int attach__check_pids(struct attach *a)
+{
+	if (running__sees_all())
+		return 0;
+	snprintf(a->err, a->err_size, "not in the initial pid namespace, so other processes would be traced than meant; %s",
+		 RUNNING_SEES_ALL_ADVICE);
+	return -ENOTSUP;
+}
+
 struct attach *attach__new(const struct selection *sel, const struct attach_options *o, char *err, size_t err_size)
 {
 	struct attach *a = calloc(1, sizeof(*a));
@@ -273,7 +296,7 @@ struct attach *attach__new(const struct selection *sel, const struct attach_opti
 	a->sel = sel;
 	a->err = err;
 	a->err_size = err_size;
-	if (attach__load(a, o) || attach__wish(a) || attach__hooks(a)) {
+	if (attach__check_pids(a) || attach__load(a, o) || attach__wish(a) || attach__hooks(a)) {
 		attach__free(a);
 		return NULL;
 	}
@@ -321,7 +344,7 @@ int attach__set_port_budget(struct attach *a, enum ws_role role, uint16_t port, 
 
 int attach__set_process(struct attach *a, uint32_t tgid, const struct ws_process *p)
 {
-	int rc = bpf_map__update_elem(a->skel->maps.processes, &tgid, sizeof(tgid), p, sizeof(*p), BPF_ANY);
+	int rc = attach__store(a, tgid, process__start(tgid), p, BPF_ANY);
 
 	attach__moved(a);
 	return rc;
@@ -381,6 +404,7 @@ void attach__counters(const struct attach *a, uint64_t value[WS_CNT_MAX])
 		for (size_t i = 0; i < (size_t)a->cpus * WS_CNT_MAX; i++)
 			value[i % WS_CNT_MAX] += per_cpu[i];
 	free(per_cpu);
+	value[WS_CNT_processes_full] += a->full;
 	value[WS_CNT_missed_runs] = attach__missed(a);
 }
 

@@ -54,7 +54,11 @@ void attach__counters(const struct attach *a, uint64_t value[WS_CNT_MAX]);
 int attach__set_budget(struct attach *a, uint64_t conn, const struct ws_budget_pair *b);
 /* What later connections to (CONNECTED) or of (ACCEPTED) that port start with. */
 int attach__set_port_budget(struct attach *a, enum ws_role role, uint16_t port, const struct ws_budget_pair *b);
-/* Select a process (a new one whose exec matched --exe, a command of ours), or tell its context kind. */
+/*
+ * Select a process (a new one whose exec matched --exe, a command of ours), or tell its context kind.
+ * It is the process that has this pid now. 0, -ESRCH if it is gone (no entry is left), -E2BIG if the
+ * map is full (counted in processes_full).
+ */
 int attach__set_process(struct attach *a, uint32_t tgid, const struct ws_process *p);
 bool attach__is_selected(const struct attach *a, uint32_t tgid);
 /* Tell sleeps on locks from the end of a loop's turn from now on (sched.bpf.c). 0 or -errno. */

@@ -8,18 +8,17 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "attach/attach.h"
 #include "attach/hooks.h"
+#include "attach/running.h"
 
 enum verdict { FINE, NOTE, BAD };
 static const char *const marks[] = {"ok  ", "note", "NO  "};
 
 #define TEXT 400
-#define INIT_PID_NS 0xEFFFFFFCu /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
 
 static enum verdict check_kernel(char *text)
 {
@@ -110,12 +109,10 @@ static enum verdict check_memlock(char *text)
 
 static enum verdict check_pid_ns(char *text)
 {
-	struct stat st;
-	bool init = stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == INIT_PID_NS;
+	bool init = running__sees_all();
 
-	snprintf(text, TEXT, init ? "the initial one" :
-				    "not the initial one: --pid and process names will be wrong; run with the host's (hostPID)");
-	return init ? FINE : NOTE;
+	snprintf(text, TEXT, "%s", init ? "the initial one" : "not the initial one: " RUNNING_SEES_ALL_ADVICE);
+	return init ? FINE : BAD;
 }
 
 static const struct {
@@ -199,6 +196,7 @@ static const char limits[] =
 	"     programs send; before 6.15 what io_uring receives\n"
 	"     seen as ciphertext only: TLS\n"
 	"     not seen: UDP, Unix sockets, MPTCP, kernel TLS ranges; as a gap: splice from a socket by io_uring\n"
+	"     seen without the ids of its goroutines: what Go newer than 1.26 made\n"
 	"     not seen in plan \"syscall\": io_uring, 32-bit programs, calls of more than 128 messages\n";
 
 int doctor__run(FILE *out)

@@ -18,8 +18,19 @@
 #define DEPTH_MAX 64
 #define NETNS_MAX 256
 
+#define EXITING 0x4 /* PF_EXITING, include/linux/sched.h */
+#define INIT_PID_NS 0xEFFFFFFCu /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
+
+/* Of /proc/PID/stat, proc(5). */
+struct stat_line {
+	uint32_t parent;
+	unsigned flags;
+	unsigned long long start; /* clock ticks since boot */
+};
+
 struct entry {
 	uint32_t pid, parent;
+	uint64_t start;
 };
 
 struct running {
@@ -28,26 +39,79 @@ struct running {
 };
 
 /* "pid (comm) S ppid ...": comm may hold anything, also ")". */
-static uint32_t proc__parent(uint32_t pid)
+static bool stat__read(const char *path, struct stat_line *s)
 {
-	char path[32], line[512], *p;
-	uint32_t parent = 0;
-	FILE *f;
+	char line[512], *p;
+	FILE *f = fopen(path, "re");
+	bool ok;
+
+	if (!f)
+		return false;
+	ok = fgets(line, sizeof(line), f) && (p = strrchr(line, ')')) &&
+	     sscanf(p + 1, " %*c %u %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &s->parent,
+		    &s->flags, &s->start) == 3;
+	fclose(f);
+	return ok;
+}
+
+static bool stat__of(uint32_t pid, struct stat_line *s)
+{
+	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	if (fgets(line, sizeof(line), f) && (p = strrchr(line, ')')))
-		sscanf(p + 1, " %*c %u", &parent);
-	fclose(f);
-	return parent;
+	return stat__read(path, s);
+}
+
+uint64_t process__start(uint32_t pid)
+{
+	struct stat_line s;
+
+	return stat__of(pid, &s) ? s.start + 1 : 0;
+}
+
+/* Its first thread may have ended before the others. */
+static bool threads__live(uint32_t pid)
+{
+	char path[64];
+	struct stat_line s;
+	struct dirent *e;
+	bool live = false;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	d = opendir(path);
+	while (d && !live && (e = readdir(d))) {
+		if (!isdigit((unsigned char)e->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%u/task/%.20s/stat", pid, e->d_name);
+		live = stat__read(path, &s) && !(s.flags & EXITING);
+	}
+	if (d)
+		closedir(d);
+	return live;
+}
+
+bool process__lives(uint32_t pid, uint64_t start)
+{
+	struct stat_line s;
+
+	return stat__of(pid, &s) && s.start + 1 == start && (!(s.flags & EXITING) || threads__live(pid));
+}
+
+bool running__sees_all(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == INIT_PID_NS;
 }
 
 static bool running__add(struct running *r, uint32_t pid)
 {
+	struct stat_line s = {0};
 	struct entry *v;
 
+	if (!stat__of(pid, &s))
+		return true; /* gone */
 	if (r->n == r->room) {
 		r->room = r->room ? r->room * 2 : 256;
 		v = realloc(r->v, r->room * sizeof(*v));
@@ -55,7 +119,7 @@ static bool running__add(struct running *r, uint32_t pid)
 			return false;
 		r->v = v;
 	}
-	r->v[r->n++] = (struct entry){pid, proc__parent(pid)};
+	r->v[r->n++] = (struct entry){pid, s.parent, s.start + 1};
 	return true;
 }
 
@@ -93,6 +157,11 @@ size_t running__count(const struct running *r)
 uint32_t running__pid(const struct running *r, size_t i)
 {
 	return r->v[i].pid;
+}
+
+uint64_t running__start(const struct running *r, size_t i)
+{
+	return r->v[i].start;
 }
 
 static uint32_t running__parent(const struct running *r, uint32_t pid)

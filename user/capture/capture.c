@@ -19,6 +19,7 @@ struct capture {
 	struct ring_buffer *ring; /* live */
 	struct recording_reader *file;
 	int passed; /* records of this call */
+	bool broken; /* file: told by its reader, for good */
 };
 
 static void capture__pass(struct capture *c, const void *p, size_t n)
@@ -107,8 +108,9 @@ static int capture__read_file(struct capture *c)
 
 	while (c->passed < FILE_MAX && (rc = recording_reader__next(c->file, &p, &n)) > 0)
 		capture__pass(c, p, n);
-	if (rc < 0)
+	if (rc < 0 && !c->broken)
 		c->counters.malformed++;
+	c->broken = rc < 0;
 	return rc < 0 && c->passed == 0 ? rc : c->passed;
 }
 

@@ -28,7 +28,10 @@ void capture__free(struct capture *c);
 
 /* Live: becomes readable when the kernel wants to be read; it does so rarely, so call read every 50 ms as well. File: -1. */
 int capture__fd(const struct capture *c);
-/* Live: passes on what is there. File: the next 1,000. Number of records passed on; 0 none left; -errno. */
+/*
+ * Live: passes on what is there. File: the next 1,000. Number of records passed on; 0 none left; -errno:
+ * a file that is cut off or damaged gives what is whole before that, then -EBADMSG at every call.
+ */
 int capture__read(struct capture *c);
 const struct capture_counters *capture__counters(const struct capture *c);
 
@@ -47,5 +50,7 @@ int recording__counters(struct recording *r, uint64_t time_ns, const uint64_t va
 int recording__close(struct recording *r);
 /* Decides whether n bytes at p are one valid record; fills e. Used by both sources and by the fuzzer. */
 bool record__check(const void *p, size_t n, struct event *e);
+/* The values of a COUNTERS record (its event's text); those that it does not have are 0. */
+void record__counters(const struct event *e, uint64_t value[WS_CNT_MAX]);
 
 #endif

@@ -67,7 +67,7 @@ static const struct shape {
 	[WS_REC_PROC] = {offsetof(struct ws_rec_proc, path), proc__check, true},
 	[WS_REC_META] = {offsetof(struct ws_rec_meta, text), meta__check, true},
 	[WS_REC_CLOCK] = {sizeof(struct ws_rec_clock), NULL, false},
-	[WS_REC_COUNTERS] = {sizeof(struct ws_rec), counters__check, false},
+	[WS_REC_COUNTERS] = {sizeof(struct ws_rec), counters__check, true},
 };
 
 bool record__check(const void *p, size_t n, struct event *e)
@@ -88,4 +88,13 @@ bool record__check(const void *p, size_t n, struct event *e)
 	e->head = p;
 	e->text = s->hands_text ? (struct slice){(const char *)p + s->fixed, text} : (struct slice){NULL, 0};
 	return true;
+}
+
+void record__counters(const struct event *e, uint64_t value[WS_CNT_MAX])
+{
+	size_t n = sizeof(*value) * WS_CNT_MAX;
+
+	memset(value, 0, n);
+	if (e->text.n)
+		memcpy(value, e->text.p, e->text.n < n ? e->text.n : n);
 }

@@ -108,6 +108,7 @@ int recording__close(struct recording *r)
 
 struct recording_reader {
 	FILE *f;
+	int rc; /* why it ended, for good */
 	uint64_t buf[RECORDING_RECORD_MAX / sizeof(uint64_t)];
 };
 
@@ -116,6 +117,8 @@ struct recording_reader *recording_reader__new(const char *path, char *err, size
 	struct recording_reader *r = malloc(sizeof(*r));
 	struct file_head h;
 
+	if (r)
+		r->rc = 0;
 	if (!r || !(r->f = fopen(path, "re"))) {
 		snprintf(err, err_size, "\"%s\": %s; make one with `wirespan record -o FILE`", path, strerror(errno));
 		free(r);
@@ -145,17 +148,20 @@ void recording_reader__free(struct recording_reader *r)
 int recording_reader__next(struct recording_reader *r, const void **p, size_t *n)
 {
 	struct ws_rec h;
-	size_t got = fread(&h, 1, sizeof(h), r->f), rest;
+	size_t got, rest;
 
-	if (got == 0)
+	if (r->rc)
+		return r->rc;
+	got = fread(&h, 1, sizeof(h), r->f);
+	if (got == 0 && !ferror(r->f))
 		return 0;
 	/* Where a record ends is told by its size alone: a wrong one cannot be passed over. */
 	if (got < sizeof(h) || h.size < sizeof(h) || h.size > sizeof(r->buf) - 8)
-		return -EBADMSG;
+		return r->rc = -EBADMSG;
 	memcpy(r->buf, &h, sizeof(h));
 	rest = h.size - sizeof(h) + padding(h.size);
 	if (rest && fread((char *)r->buf + sizeof(h), rest, 1, r->f) != 1)
-		return -EBADMSG;
+		return r->rc = -EBADMSG;
 	*p = r->buf;
 	*n = h.size;
 	return 1;

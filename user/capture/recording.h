@@ -17,7 +17,7 @@ struct recording_reader;
 
 struct recording_reader *recording_reader__new(const char *path, char *err, size_t err_size);
 void recording_reader__free(struct recording_reader *r);
-/* 1 and the next record (aligned; valid until the next call), 0 at the end, -EBADMSG if it cannot go on from here. */
+/* 1 and the next record (aligned; valid until the next call), 0 at the end, -EBADMSG from the place on where it cannot go on. */
 int recording_reader__next(struct recording_reader *r, const void **p, size_t *n);
 
 #endif

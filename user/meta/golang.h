@@ -3,10 +3,14 @@
 #ifndef META_GOLANG_H
 #define META_GOLANG_H
 
+#include <errno.h>
+
 /*
  * Offset of goid in runtime.g for the program at `path` (also /proc/PID/exe; stripped ones too).
- * > 0 the offset, 0 no 64-bit Go program, -errno if it cannot be read.
+ * > 0 the offset, 0 no 64-bit Go program, GOLANG_NEWER a Go program of a version (newer than 1.26, or
+ * untold) whose offset is not known, another -errno if it cannot be read.
  */
+#define GOLANG_NEWER (-ENOTSUP)
 int golang__goid_offset(const char *path);
 
 #endif

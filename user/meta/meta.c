@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "meta/golang.h"
 #include "meta/service_name.h"
 #include "util/cursor.h"
+#include "util/log.h"
 #include "util/table.h"
 #include "util/text.h"
 
@@ -24,7 +26,7 @@
 struct meta {
 	struct table by_pid;
 	bool from_proc;
-	uint32_t serials;
+	bool told_newer_go;
 	char host_name[256], host_id[64], boot_id[64];
 	struct utsname uts;
 	char *buf; /* PROC_FILE_MAX, for reading */
@@ -32,7 +34,7 @@ struct meta {
 	void *on_new_ctx;
 };
 
-/* Keys of attribute lists are static; those that come from outside live here for good, each once. */
+/* Keys of attribute lists are static; those that come from outside live here for good, each once. NULL: unfit, or no room. */
 static const char *key__intern(struct slice key)
 {
 	static struct table keys;
@@ -134,8 +136,10 @@ static void resource__add_list(struct attrs *a, struct slice list)
 		list = slice__sub(list, end + 1, list.n);
 		eq = slice__find(item, '=');
 		key = eq && eq < item.n ? key__intern(slice__trim(slice__sub(item, 0, eq))) : NULL;
-		if (!key)
+		if (!key) {
+			a->dropped += item.n > 0;
 			continue;
+		}
 		for (size_t i = eq + 1; i < item.n && n < sizeof(value); i++) {
 			unsigned byte;
 
@@ -164,8 +168,8 @@ static struct slice env__get(struct slice env, struct slice name)
 	return (struct slice){NULL, 0};
 }
 
-/* Field 22 of /proc/PID/stat: start time in clock ticks since boot (proc(5)). */
-static unsigned long long process__start(struct meta *m, const char *dir)
+/* Of /proc/PID/stat: state, and start time in clock ticks since boot (proc(5)). Takes no lock that a process can hold for long. */
+static unsigned long long process__stat(const char *dir, char *state)
 {
 	char path[64], stat[512];
 	unsigned long long start = 0;
@@ -176,15 +180,35 @@ static unsigned long long process__start(struct meta *m, const char *dir)
 	s = file__read(path, stat, sizeof(stat) - 1);
 	stat[s.n] = '\0';
 	p = s.n ? strrchr(stat, ')') : NULL;
+	*state = '?';
 	if (p)
-		sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &start);
+		sscanf(p + 2, "%c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", state, &start);
 	return start;
+}
+
+/*
+ * cmdline and environ wait for the process's mmap lock, which one that hangs in the kernel (state D: a
+ * dead NFS server) may hold for ever. It gets 20 ms, then it goes by its executable alone. What is left is
+ * one that begins to hang in the moment after, or of which a thread hangs that is not the first.
+ */
+static bool process__answers(const char *dir)
+{
+	const struct timespec moment = {0, 2000000};
+	char state;
+
+	for (int i = 0; process__stat(dir, &state), state == 'D'; i++) {
+		if (i == 10)
+			return false;
+		nanosleep(&moment, NULL);
+	}
+	return true;
 }
 
 /* service.instance.id: a name-based UUID of host, boot, pid and start (RFC 9562 version 8: our own hash). */
 static void resource__set_instance(struct meta *m, struct attrs *a, const char *dir, uint32_t pid)
 {
-	unsigned long long start = process__start(m, dir);
+	char state;
+	unsigned long long start = process__stat(dir, &state);
 	uint64_t h = hash__bytes(start, m->boot_id, strlen(m->boot_id)), g;
 	char id[40];
 
@@ -219,17 +243,19 @@ static void process__name(struct meta *m, struct process *p, const char *dir, st
 {
 	const char *ours = getenv("OTEL_SERVICE_NAME"), *list = getenv("OTEL_RESOURCE_ATTRIBUTES");
 	char path[64], name[64];
-	struct slice s;
+	const bool answers = process__answers(dir);
+	struct slice s = {"", 0};
 
 	snprintf(path, sizeof(path), "%s/cmdline", dir);
-	service_name__of(file__read(path, m->buf, PROC_FILE_MAX), exe, name, sizeof(name));
+	service_name__of(answers ? file__read(path, m->buf, PROC_FILE_MAX) : s, exe, name, sizeof(name));
 	process__set_service(p, ours && *ours ? slice__of(ours) : slice__of(name));
 	if (list)
 		resource__add_list(&p->resource, slice__of(list));
 	if (ours && *ours)
 		process__set_service(p, slice__of(ours));
 	snprintf(path, sizeof(path), "%s/environ", dir);
-	s = file__read(path, m->buf, PROC_FILE_MAX);
+	if (answers)
+		s = file__read(path, m->buf, PROC_FILE_MAX);
 	resource__add_list(&p->resource, env__get(s, SLICE("OTEL_RESOURCE_ATTRIBUTES")));
 	s = env__get(s, SLICE("OTEL_SERVICE_NAME"));
 	if (s.n)
@@ -260,10 +286,14 @@ static void process__read(struct meta *m, struct process *p)
 	attrs__str(&p->resource, "process.executable.path", slice__of(exe));
 	attrs__str(&p->resource, "process.executable.name", slice__of(strrchr(exe, '/') ? strrchr(exe, '/') + 1 : exe));
 	n = golang__goid_offset(path);
-	if (n > 0) {
-		p->ctx_kind = WS_CTX_GO;
-		p->goid_offset = (uint16_t)n;
-		attrs__str(&p->resource, "process.runtime.name", SLICE("go"));
+	if (n <= 0 && n != GOLANG_NEWER)
+		return;
+	p->ctx_kind = WS_CTX_GO;
+	p->goid_offset = n > 0 ? (uint16_t)n : 0;
+	attrs__str(&p->resource, "process.runtime.name", SLICE("go"));
+	if (n == GOLANG_NEWER && !m->told_newer_go) {
+		m->told_newer_go = true;
+		log__warn("%s was made by a Go that is not known (newer than 1.26): goroutines are not told apart there", exe);
 	}
 }
 
@@ -275,7 +305,6 @@ static struct process *meta__add(struct meta *m, uint32_t pid)
 		abort();
 	p->pid = pid;
 	p->refs = 1;
-	p->serial = ++m->serials;
 	p->from_proc = m->from_proc;
 	old = table__set(&m->by_pid, pid, p);
 	process__unref(old);
@@ -341,8 +370,10 @@ void meta__load(struct meta *m, uint32_t pid, struct slice text)
 			break;
 		key = key__intern(slice__sub(s, number, eq - number));
 		value = slice__sub(s, eq + 1, s.n);
-		if (!key)
+		if (!key) {
+			p->resource.dropped++;
 			continue;
+		}
 		if (!strcmp(key, "wirespan.context"))
 			p->ctx_kind = slice__eq(value, SLICE("1")) ? WS_CTX_GO : WS_CTX_THREAD;
 		else if (!strcmp(key, "service.name"))

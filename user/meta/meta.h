@@ -4,7 +4,7 @@
  * runtime runs in it. Read from /proc once (at exec, or when first seen), kept while referred to.
  *
  * service.name, first that applies: OTEL_SERVICE_NAME of the process's environment; service.name
- * in its OTEL_RESOURCE_ATTRIBUTES; the agent's own OTEL_SERVICE_NAME (resource.c); the script or module
+ * in its OTEL_RESOURCE_ATTRIBUTES; the agent's own OTEL_SERVICE_NAME; the script or module
  * that an interpreter runs ("python3 /srv/app.py" -> "app", "gunicorn order:app" -> "order",
  * "java -cp x Inventory" -> "Inventory", "java -jar shop.jar" -> "shop"); the program's file name.
  */
@@ -20,11 +20,10 @@
 struct process {
 	uint32_t pid;
 	uint32_t refs;
-	uint32_t serial;	/* unique in this run: the key by which export groups spans */
 	char service[64];	/* service.name */
 	struct attrs resource;	/* service.name, service.instance.id, process.*, host.*, telemetry.sdk.* ... */
-	enum ws_ctx_kind ctx_kind; /* WS_CTX_GO: its goroutine ids are in ws_actor.user_ctx */
-	uint16_t goid_offset;
+	enum ws_ctx_kind ctx_kind; /* WS_CTX_GO: its goroutine ids are in ws_actor.user_ctx, 0 if not known */
+	uint16_t goid_offset;	/* 0: not known */
 	bool serves;		/* link: it has been sent a request */
 	bool from_proc;
 };
