@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# tools/setup.sh [--check] [build|demo|test]...
+# tools/setup.sh [--check] [build|demo|test|kernels]...
 #
 # Installs what Wirespan's build, demo and tests need and this machine does not have, and says what
-# before it does so. Without a part it sees to all of them; test includes the other two.
+# before it does so. Without a part it sees to build, demo and test; test includes the other two, kernels
+# (for make test-kernels) all of them.
 #
 #   --check   only report what is missing; exit status 1 if anything is
 #
@@ -54,10 +55,12 @@ test  bats                       command bats
 test  libprotobuf-c-dev          header protobuf-c/protobuf-c.h
 test  protobuf-c-compiler        command protoc-gen-c
 test  protobuf-compiler          command protoc
-test  libmicrohttpd-dev          header microhttpd.h
 test  wrk                        command wrk
 test  jq                         command jq
 test  curl                       command curl
+kernels qemu-system-x86          command qemu-system-x86_64
+kernels busybox-static           command busybox
+kernels cpio                     command cpio
 LIST
 }
 
@@ -145,6 +148,7 @@ for word; do
 	--check) check=1 ;;
 	build | demo) parts+=" $word" ;;
 	test) parts+=" build demo test" ;;
+	kernels) parts+=" build demo test kernels" ;;
 	*) sed -n '4,/^set/s/^# \{0,1\}//p' "$0" | sed '/^set/d' >&2; exit 2 ;;
 	esac
 done
