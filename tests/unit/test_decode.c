@@ -221,6 +221,25 @@ static void test_cut_head(void **state)
 		       "request E 1047-1047 peer=5030 t=30-30\n");
 }
 
+/* The ring was full: a message without a byte is one message. */
+static void test_nothing_captured(void **state)
+{
+	struct rig r;
+	rig__open(&r, WS_ROLE_ACCEPTED, WS_ORIGIN_NEW);
+	rig__send(&r, IN, GET);
+	rig__send_missing(&r, OUT, SLICE(""), 38, WS_CAP_SHED);
+	rig__send_missing(&r, OUT, SLICE(""), 10, WS_CAP_SHED);
+	rig__send_missing(&r, IN, SLICE(""), 27, WS_CAP_SHED);
+	rig__send(&r, OUT, OK0);
+	assert_false(r.budget);
+	rig__close(&r, "request GET BE 1000-1027 peer=5000 t=10-10\n"
+		       "response BC 5000-5038 peer=1027 t=20-20\n"
+		       "response E 5038-5048 peer=1027 t=30-30\n"
+		       "request HTTP BC 1027-1054 peer=5048 t=40-40\n"
+		       "request E 1054-1054 peer=5048 t=40-40\n"
+		       "response BE 5048-5086 peer=1054 t=50-50\n");
+}
+
 static void test_gap_in_body(void **state)
 {
 	struct rig r;
@@ -468,6 +487,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),	 cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_cut_body), cmocka_unit_test(test_cut_head),
+		cmocka_unit_test(test_nothing_captured),
 		cmocka_unit_test(test_gap_in_body), cmocka_unit_test(test_gap_of_messages),
 		cmocka_unit_test(test_existing), cmocka_unit_test(test_role),
 		cmocka_unit_test(test_opaque),	 cmocka_unit_test(test_perhaps),

@@ -186,6 +186,26 @@ static void test_cut(void **state)
 		     STATUS(500) " n=24 error=500 \"\" cut open\n");
 }
 
+/* Not one byte of a message, or not even its first line: it counts all the same. */
+static void test_unseen(void **state)
+{
+	struct turn get = TURN_CLIENT(GET), ok = TURN_SERVER(OK0);
+	struct turn response[] = {get, {SIDE_SERVER, SLICE(""), 300}, get, ok, get, {SIDE_SERVER, SLICE("HTTP/1.1 2"), 300}};
+	harness__cut(P, response, 6,
+		     GET_LINE GET_LINE "response n=300 cut open\n" OK0_LINE GET_LINE "response n=310 cut open\n");
+	struct turn request[] = {{SIDE_CLIENT, SLICE(""), 300}, ok, get, ok, {SIDE_CLIENT, SLICE("PO"), 300}, ok};
+	harness__cut(P, request, 6,
+		     OK0_LINE "request HTTP url.scheme=\"http\" n=300 cut open\n" GET_LINE OK0_LINE OK0_LINE
+		     "request HTTP url.scheme=\"http\" n=302 cut open\n");
+	/* 100 (Continue) is no answer. */
+	struct turn put[] = {TURN_CLIENT("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"),
+			     {SIDE_SERVER, SLICE(""), 25}, {SIDE_CLIENT, SLICE(""), 3}, ok};
+	harness__cut(P, put, 4, GOT("PUT", "/") " http.request.body.size=3 n=49 unsent-ok\n" OK0_LINE);
+	/* More after a whole message, in one turn: nobody knows how many. */
+	struct turn more[] = {{SIDE_CLIENT, SLICE(GET), 300}, ok};
+	harness__cut(P, more, 2, GET_LINE OK0_LINE);
+}
+
 /* A response whose request was not seen: no method, so the next turn may correct the end. */
 static void test_unknown_method(void **state)
 {
@@ -323,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_upgrade),	      cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_targets),	      cmocka_unit_test(test_trace_headers),
 		cmocka_unit_test(test_long_head),     cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_unseen),
 		cmocka_unit_test(test_unknown_method), cmocka_unit_test(test_framing),
 		cmocka_unit_test(test_recognise),     cmocka_unit_test(test_many_pending),
 	};

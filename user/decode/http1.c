@@ -192,16 +192,35 @@ static enum decode_status http1__cut(struct http1 *s, const struct parse_input *
 	m->flags = MSG_BEGINS | MSG_CUT;
 	if (in->side == SIDE_CLIENT) {
 		pending__push(s, h->method);
-		if (h->method == HTTP1_UNKNOWN)
-			return DECODE_TRUNC;
 		http1_message__request(m, h, in->conn);
 		m->kind = MSG_REQUEST;
-	} else if (h->status >= 200) {
+	} else if (!h->status || h->status == 101 || h->status >= 200) {
 		pending__pop(s);
 		http1_message__response(m, h);
 		m->kind = MSG_RESPONSE;
 	}
 	return DECODE_TRUNC;
+}
+
+/*
+ * Not one byte was captured. After a turn it was a message all the same, which pairing must count;
+ * otherwise it may be any number of them. An interim response is known by its length.
+ */
+static enum decode_status http1__unseen(struct http1 *s, const struct parse_input *in, struct message *m,
+					uint64_t *consumed)
+{
+	const uint64_t interim = sizeof("HTTP/1.1 100 Continue\r\n\r\n") - 1;
+	const struct http1_head nothing = {0};
+
+	if (!in->missing)
+		return DECODE_MORE;
+	if (!in->turned)
+		return DECODE_TRUNC;
+	if (in->side == SIDE_SERVER && s->body[SIDE_CLIENT].phase != BODY_NONE && in->missing == interim) {
+		*consumed = interim;
+		return DECODE_OK;
+	}
+	return http1__cut(s, in, &nothing, m);
 }
 
 /* RFC 9112, 2.2: an empty line before a message is passed over. */
@@ -220,7 +239,7 @@ static enum decode_status http1__head(struct http1 *s, const struct parse_input 
 	if (*consumed)
 		return DECODE_OK;
 	if (!in->bytes.n || slice__eq(in->bytes, SLICE("\r")))
-		return in->missing ? DECODE_TRUNC : DECODE_MORE;
+		return http1__unseen(s, in, m, consumed);
 	switch (http1_head__parse(&h, in->side, in->bytes)) {
 	case HEAD_BAD: return DECODE_BAD;
 	case HEAD_PART: return in->missing ? http1__cut(s, in, &h, m) : DECODE_MORE;

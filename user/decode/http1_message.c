@@ -50,7 +50,7 @@ static size_t url__scheme(struct slice t, struct slice *scheme)
 
 static void url__parse(struct url *u, const struct http1_head *h)
 {
-	struct slice t = h->target;
+	struct slice t = h->target.n ? h->target : SLICE("");
 	size_t skip = t.n && t.p[0] != '/' ? url__scheme(t, &u->scheme) : 0;
 	if (h->method == HTTP1_CONNECT) {
 		url__authority(u, t);
@@ -135,9 +135,11 @@ static void message__method(struct message *m, const struct http1_head *h)
 		m->name[known.n] = '\0';
 		return;
 	}
+	memcpy(m->name, "HTTP", 5);
+	if (h->method == HTTP1_UNKNOWN)
+		return; /* not captured */
 	attrs__str(&m->attrs, "http.request.method", SLICE("_OTHER"));
 	attrs__str(&m->attrs, "http.request.method_original", h->method_text);
-	memcpy(m->name, "HTTP", 5);
 }
 
 static void message__version(struct message *m, const struct http1_head *h)
@@ -181,7 +183,8 @@ void http1_message__request(struct message *m, const struct http1_head *h, const
 /* 4xx is the client's failure, not the server's (semantic conventions, span status). */
 void http1_message__response(struct message *m, const struct http1_head *h)
 {
-	attrs__int(&m->attrs, "http.response.status_code", h->status);
+	if (h->status) /* captured that far */
+		attrs__int(&m->attrs, "http.response.status_code", h->status);
 	if (h->status < 400)
 		return;
 	m->flags |= MSG_ERROR;
