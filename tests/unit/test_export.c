@@ -598,6 +598,88 @@ static void test_gzip(void **state)
 	rig__close(&r[1]);
 }
 
+/* A source that waits: nothing is lost, however slow the collector is. */
+static void test_make_room(void **state)
+{
+	static const struct answer script[] = {{.status = 200, .delay_ms = 10}};
+	struct rig r;
+
+	rig__open(&r, ROWS(script));
+	r.s.max_queue = 8;
+	collector__up(&r.c);
+	rig__start(&r);
+	for (int i = 0; i < 20; i++) {
+		add(&r, 4);
+		assert_int_equal(export__make_room(r.e, DEADLINE_MS), 0);
+		assert_true(export__counters(r.e)->queued < 4);
+		check_sum(&r);
+	}
+	assert_int_equal(export__flush(r.e, DEADLINE_MS), 0);
+	assert_int_equal(export__counters(r.e)->exported, 80);
+	assert_false(export__failed(r.e));
+	rig__close(&r);
+}
+
+/* One batch is as large as the queue: half of it is sent as it is. A queue for one span, too. */
+static void test_make_room_unsealed(void **state)
+{
+	static const uint32_t queues[] = {1, 2, 3, 10};
+
+	for (size_t i = 0; i < 4; i++) {
+		struct rig r;
+
+		rig__open(&r, ROWS(ok));
+		r.s.max_queue = r.s.max_batch = queues[i];
+		collector__up(&r.c);
+		rig__start(&r);
+		assert_int_equal(export__make_room(r.e, 0), 0);
+		add(&r, (queues[i] + 1) / 2);
+		assert_int_equal(export__make_room(r.e, DEADLINE_MS), 0);
+		check_counters(&r, (struct expected){.exported = (queues[i] + 1) / 2, .batches = 1});
+		rig__close(&r);
+	}
+}
+
+static void test_make_room_deadline(void **state)
+{
+	static const struct answer script[] = {{.how = HANG}};
+	uint64_t began, took;
+	struct rig r;
+
+	rig__open(&r, ROWS(script));
+	r.s.max_queue = 8;
+	collector__up(&r.c);
+	rig__start(&r);
+	add(&r, 8);
+	began = collector__now();
+	assert_int_equal(export__make_room(r.e, 200), -ETIMEDOUT);
+	took = collector__now() - began;
+	assert_in_range(took, 190, 3000);
+	check_counters(&r, (struct expected){.queued = 8, .batches = 2}); /* kept */
+	assert_false(export__failed(r.e));
+	add(&r, 1);
+	assert_true(export__failed(r.e));
+	rig__close(&r);
+}
+
+static void test_failed(void **state)
+{
+	static const struct answer script[] = {{.status = 400}, {.status = 200}};
+	struct rig r;
+
+	for (int down = 0; down < 2; down++) {
+		rig__open(&r, ROWS(script));
+		if (!down)
+			collector__up(&r.c);
+		rig__start(&r);
+		assert_false(export__failed(r.e));
+		add(&r, 3);
+		export__flush(r.e, down ? 50 : DEADLINE_MS);
+		assert_true(export__failed(r.e));
+		rig__close(&r);
+	}
+}
+
 /* Freed with everything under way: nothing is left behind (ASan looks). */
 static void test_free_busy(void **state)
 {
@@ -626,6 +708,8 @@ int main(void)
 		cmocka_unit_test(test_long_retry_after), cmocka_unit_test(test_wish_outlives_batch),
 		cmocka_unit_test(test_jitter),
 		cmocka_unit_test(test_flush),	      cmocka_unit_test(test_flush_deadline),
+		cmocka_unit_test(test_make_room),     cmocka_unit_test(test_make_room_unsealed),
+		cmocka_unit_test(test_make_room_deadline), cmocka_unit_test(test_failed),
 		cmocka_unit_test(test_gzip),	      cmocka_unit_test(test_free_busy),
 	};
 

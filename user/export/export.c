@@ -284,17 +284,47 @@ int export__tick(struct export *e, uint64_t now)
 	return e->head ? 10 : -1;
 }
 
+/* Sends what is at the head, or waits for its time; not beyond `end`, and a while at most. */
+static void export__work(struct export *e, uint64_t end)
+{
+	uint64_t wait = e->retry_at > e->now ? e->retry_at - e->now : 20;
+
+	export__post(e);
+	export__result(e, sender__wait(e->sender, (int)(wait < end - e->now ? wait : end - e->now)));
+}
+
+static bool export__has_room(const struct export *e)
+{
+	return e->n.queued < (e->s.max_queue + 1) / 2 && export__bytes(e) < QUEUE_BYTES / 2;
+}
+
+int export__make_room(struct export *e, uint64_t ms)
+{
+	uint64_t end = now_ms() + ms;
+
+	while (!export__has_room(e)) {
+		e->now = now_ms();
+		if (e->now >= end)
+			return -ETIMEDOUT;
+		if (!e->head) /* a batch may be as large as the queue */
+			export__seal(e);
+		export__work(e, end);
+	}
+	return 0;
+}
+
+bool export__failed(const struct export *e)
+{
+	return e->n.rejected || e->n.dropped_queue || e->n.dropped_retry;
+}
+
 int export__flush(struct export *e, uint64_t ms)
 {
 	uint64_t end = now_ms() + ms;
 
 	export__seal(e);
-	while (e->head && (e->now = now_ms()) < end) {
-		uint64_t wait = e->retry_at > e->now ? e->retry_at - e->now : 20;
-
-		export__post(e);
-		export__result(e, sender__wait(e->sender, (int)(wait < end - e->now ? wait : end - e->now)));
-	}
+	while (e->head && (e->now = now_ms()) < end)
+		export__work(e, end);
 	if (!e->head)
 		return 0;
 	sender__cancel(e->sender);

@@ -20,13 +20,13 @@ struct export_settings {
 	enum otlp_protocol protocol;
 	char **headers; /* "Name: value", NULL-terminated */
 	char *certificate, *client_certificate, *client_key;
-	bool gzip;	/* default false */
+	bool gzip; /* OTEL_EXPORTER_OTLP_COMPRESSION; not set: false */
 	uint64_t timeout_ms;
 	uint64_t schedule_delay_ms, export_timeout_ms; /* OTEL_BSP_* */
 	uint32_t max_queue, max_batch;		       /* spans */
 };
 
-/* From OTEL_EXPORTER_OTLP_[TRACES_]*, OTEL_BSP_*. 0, or -EINVAL and err quotes the variable and its value. */
+/* From OTEL_EXPORTER_OTLP_[TRACES_]*, OTEL_BSP_*. 0, or -EINVAL and err quotes the variable, and its value unless that may be secret. */
 int export_settings__from_env(struct export_settings *s, char *err, size_t err_size);
 void export_settings__free(struct export_settings *s);
 /* The URL as messages may show it: without user, password and query. */
@@ -45,23 +45,29 @@ struct export_counters {
 
 struct export;
 
-/* epoll_fd is borrowed: the exporter adds its own descriptors with data.ptr = &its own struct export_fd (see below). */
+/* epoll_fd is borrowed: the exporter adds its own descriptors to it, with data.ptr = the struct export. */
 struct export *export__new(const struct export_settings *s, int epoll_fd, char *err, size_t err_size);
 void export__free(struct export *e);
 
 void export__span(struct export *e, const struct span *s);
-/* An epoll event whose data.ptr is the struct export: drives the transfers. */
+/* After an epoll event whose data.ptr is the struct export: drives the transfers. */
 void export__ready(struct export *e);
 /* Sends batches that are due. Returns ms until it wants to be called again (-1: only on events). */
 int export__tick(struct export *e, uint64_t now_ms);
 /* Sends everything and waits, at most ms. 0, or -ETIMEDOUT: what is left was counted as dropped. */
 int export__flush(struct export *e, uint64_t ms);
+/*
+ * For a source that can wait, such as a recording: sends until less than half of the queue is used,
+ * at most ms. 0, or -ETIMEDOUT.
+ */
+int export__make_room(struct export *e, uint64_t ms);
+/* Whether a span was rejected, dropped or given up. */
+bool export__failed(const struct export *e);
 const struct export_counters *export__counters(const struct export *e);
 
 /*
- * Writers, also used by `replay --otlp` and --json.
- * otlp_json__span writes one span as one line: traceId, spanId, parentSpanId, name, kind,
- * startTimeUnixNano, endTimeUnixNano, status, events, links, then attributes and resource as plain objects.
+ * --json: one span as one line. The names of OTLP/JSON (traceId, spanId, parentSpanId, ...), but
+ * attributes and resource are plain objects.
  */
 void otlp_json__line(FILE *out, const struct span *s);
 

@@ -41,17 +41,6 @@ static unsigned char *put_tag(unsigned char *p, unsigned field, enum pb_wire wir
 	return put_varint(p, (uint64_t)field << 3 | wire);
 }
 
-size_t pb__varint_size(uint64_t v)
-{
-	size_t n = 1;
-
-	while (v >= 0x80) {
-		v >>= 7;
-		n++;
-	}
-	return n;
-}
-
 void pb__varint_field(struct pb *b, unsigned field, uint64_t value)
 {
 	unsigned char *p = pb__room(b, 20);

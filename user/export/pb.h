@@ -26,7 +26,5 @@ void pb__append(struct pb *b, const void *p, size_t n);
 /* Opens a submessage of less than 2^28 bytes; returns what close wants. */
 size_t pb__open(struct pb *b, unsigned field);
 void pb__close(struct pb *b, size_t opened);
-/* Bytes of a varint. */
-size_t pb__varint_size(uint64_t value);
 
 #endif
