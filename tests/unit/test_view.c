@@ -216,7 +216,7 @@ static void test_tree(void **state)
 		add(&w, &shop[i]);
 	text = finish(&w);
 	assert_string_equal(text,
-		"POST /orders  200 to the customer, an error inside              40.0 ms  trace 00000000000000000000000000000001\n"
+		"POST /orders  200 to the customer, an error inside             40.0 ms  trace 00000000000000000000000000000001\n"
 		"service                    operation                0 ms       20           40    total      own  link\n"
 		"nginx                      POST /orders             ██████████████████████████     40.0      2.0  root\n"
 		"└ order                    POST /orders             ▐████████████████████████      38.0     18.0  event-loop\n"
@@ -623,6 +623,54 @@ static void test_escapes(void **state)
 	}
 }
 
+static void open_narrow(struct world *w, unsigned width)
+{
+	*w = (struct world){0};
+	w->out = open_memstream(&w->text, &w->size);
+	w->v = view__new(&(struct view_options){.out = w->out, .width = width, .live = true});
+	view__tick(w->v, T0);
+}
+
+/* Whatever the width, from 60 columns: no line is wider, bars are below each other, and figures are whole. */
+static void test_widths(void **state)
+{
+	for (unsigned width = 60; width <= 160; width++) {
+		unsigned from, to, n = 0;
+		struct world w;
+
+		open_narrow(&w, width);
+		for (size_t i = 0; i < sizeof(shop) / sizeof(*shop); i++)
+			add(&w, &shop[i]);
+		finish(&w);
+		for (const char *line = w.text; *line; line += strcspn(line, "\n") + 1, n++)
+			if (columns(line, strcspn(line, "\n")) > width)
+				fail_msg("wider than %u: %.*s", width, (int)strcspn(line, "\n"), line);
+		assert_int_equal(n, width < 96 ? 9 : 8);
+		assert_non_null(strstr(w.text, "trace 00000000000000000000000000000001\n"));
+		assert_non_null(strstr(w.text, "     38.0     18.0  event-loop\n"));
+		bar_of(line_of(rows_of(w.text), "  root"), &from, &to);
+		assert_int_equal(to - from + 1, width < 72 ? 8 : width < 96 ? 12 : width - 84);
+		assert_non_null(strstr(w.text, "└ order"));
+		close_world(&w);
+	}
+}
+
+/* Less than 60 columns: as for 60. */
+static void test_too_narrow(void **state)
+{
+	struct world w[2];
+
+	for (int i = 0; i < 2; i++) {
+		open_narrow(&w[i], i ? 1 : 60);
+		for (size_t k = 0; k < sizeof(shop) / sizeof(*shop); k++)
+			add(&w[i], &shop[k]);
+		finish(&w[i]);
+	}
+	assert_string_equal(w[0].text, w[1].text);
+	close_world(&w[0]);
+	close_world(&w[1]);
+}
+
 /* Names longer than their column, also where a character would be cut: the bar stays where it is. */
 static void test_long_names(void **state)
 {
@@ -692,6 +740,7 @@ int main(void)
 		cmocka_unit_test(test_short_trace_ids), cmocka_unit_test(test_own_time), cmocka_unit_test(test_odd_times),
 		cmocka_unit_test(test_percentiles),  cmocka_unit_test(test_services),	cmocka_unit_test(test_missing_call),
 		cmocka_unit_test(test_empty),	     cmocka_unit_test(test_escapes),	cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_widths),	     cmocka_unit_test(test_too_narrow),
 		cmocka_unit_test(test_shown),	     cmocka_unit_test(test_copy),
 	};
 	return cmocka_run_group_tests_name("view", tests, NULL, NULL);

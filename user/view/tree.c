@@ -7,12 +7,38 @@
 #define DEPTH_MAX 32
 #define SERVICE_COLUMNS 26
 #define OPERATION_COLUMNS 24
-#define FIXED_COLUMNS (SERVICE_COLUMNS + OPERATION_COLUMNS + 10 + 10 + 14)
+#define FIGURES_COLUMNS (10 + 10 + 14) /* and the gaps */
+#define BAR_MIN 12
+#define NARROW 72 /* where names need the room more than the bar */
+#define BAR_NARROW 8
+#define WIDTH_MIN 60
 
+/* How a tree is laid out, and the time its bars stand for. */
 struct axis {
 	uint64_t from, length; /* ns */
-	unsigned columns;
+	unsigned columns;      /* of a bar */
+	unsigned service, operation;
+	bool narrow; /* service and operation have less than they would like */
 };
+
+/* The bar takes what is left; where too little is, the names give way. */
+static struct axis axis__of(unsigned width)
+{
+	const unsigned names = SERVICE_COLUMNS + OPERATION_COLUMNS;
+	struct axis a = {.service = SERVICE_COLUMNS, .operation = OPERATION_COLUMNS};
+
+	if (width < WIDTH_MIN)
+		width = WIDTH_MIN;
+	if (width >= names + BAR_MIN + FIGURES_COLUMNS) {
+		a.columns = width - names - FIGURES_COLUMNS;
+		return a;
+	}
+	a.narrow = true;
+	a.columns = width < NARROW ? BAR_NARROW : BAR_MIN;
+	a.service = (width - a.columns - FIGURES_COLUMNS) * SERVICE_COLUMNS / names;
+	a.operation = width - a.columns - FIGURES_COLUMNS - a.service;
+	return a;
+}
 
 double ms_of(uint64_t ns)
 {
@@ -103,8 +129,8 @@ static void print__row(const struct view_options *o, const struct axis *a, const
 
 	snprintf(who, sizeof(who), "%s%s", head, far->service);
 	fputs(colour__on(o, error ? COLOUR_RED : COLOUR_NONE), o->out);
-	print__field(o->out, who, SERVICE_COLUMNS);
-	print__field(o->out, far->operation, OPERATION_COLUMNS);
+	print__field(o->out, who, a->service);
+	print__field(o->out, far->operation, a->operation);
 	print__bar(o->out, a, row->start_ns, row->end_ns);
 	fprintf(o->out, "%s %8.1f %8.1f  %s%s\n", error ? colour__off(o) : "", ms_of(vspan__duration(row)),
 		ms_of(row->own_ns), evidence__name(row->evidence), row->incomplete ? " (incomplete)" : "");
@@ -139,7 +165,7 @@ static const char *inner_code(const struct vtrace *t)
 	return "an error";
 }
 
-static void print__title(const struct view_options *o, const struct vtrace *t, const char *label, unsigned bar)
+static void print__title(const struct view_options *o, const struct vtrace *t, const char *label, const struct axis *a)
 {
 	const struct vspan *root = vspan__far(t->root);
 	char title[160], told[64] = "";
@@ -152,8 +178,9 @@ static void print__title(const struct view_options *o, const struct vtrace *t, c
 		snprintf(told, sizeof(told), "answered %s", root->code);
 	snprintf(title, sizeof(title), "%s%s%s  %s", label, label[0] ? "  " : "", root->operation, told);
 	fputs(colour__on(o, COLOUR_BOLD), o->out);
-	print__field(o->out, title, bar + 29);
-	fprintf(o->out, "%12.1f ms  trace ", ms_of(length));
+	/* The trace's id, and what is before it, take 55 columns: where they are too many, a line of its own. */
+	print__field(o->out, title, a->service + a->operation + a->columns + FIGURES_COLUMNS - (a->narrow ? 16 : 56));
+	fprintf(o->out, "%12.1f ms%strace ", ms_of(length), a->narrow ? "\n" : "  ");
 	for (int i = 0; i < 16; i++)
 		fprintf(o->out, "%02x", t->id[i]);
 	fprintf(o->out, "%s\n", colour__off(o));
@@ -167,8 +194,10 @@ static void print__axis(const struct view_options *o, const struct axis *a)
 	snprintf(half, sizeof(half), "%.4g", ms_of(a->length) / 2);
 	snprintf(end, sizeof(end), "%.4g", ms_of(a->length));
 	fputs(colour__on(o, COLOUR_DIM), o->out);
-	print__field(o->out, "service", SERVICE_COLUMNS);
-	print__field(o->out, "operation", OPERATION_COLUMNS);
+	print__field(o->out, "service", a->service);
+	print__field(o->out, "operation", a->operation);
+	if (a->columns < BAR_MIN)
+		half[0] = '\0';
 	left = (int)a->columns / 2 - 4;
 	right = (int)a->columns - 4 - left;
 	fprintf(o->out, "0 ms%*s%*s %8s %8s  %s%s\n", left, half, right, end, "total", "own", "link", colour__off(o));
@@ -176,8 +205,7 @@ static void print__axis(const struct view_options *o, const struct axis *a)
 
 void tree__print(const struct view_options *o, struct vtrace *t, const char *label, const char *remark)
 {
-	unsigned width = o->width > FIXED_COLUMNS + 12 ? o->width : 110;
-	struct axis a = {.columns = width - FIXED_COLUMNS};
+	struct axis a = axis__of(o->width);
 	char indent[DEPTH_MAX * 4 + 8] = "";
 
 	vtrace__arrange(t);
@@ -185,7 +213,7 @@ void tree__print(const struct view_options *o, struct vtrace *t, const char *lab
 		return;
 	a.from = t->root->start_ns;
 	a.length = vspan__duration(t->root);
-	print__title(o, t, label, a.columns);
+	print__title(o, t, label, &a);
 	print__axis(o, &a);
 	for (const struct vspan *top = t->root; top; top = top->sibling) {
 		print__row(o, &a, top, "", "");

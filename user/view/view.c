@@ -24,7 +24,7 @@ static unsigned terminal_width(FILE *out)
 {
 	struct winsize w;
 
-	return ioctl(fileno(out), TIOCGWINSZ, &w) || w.ws_col < 90 ? 110 : w.ws_col > 160 ? 160 : w.ws_col;
+	return ioctl(fileno(out), TIOCGWINSZ, &w) || !w.ws_col ? 110 : w.ws_col > 160 ? 160 : w.ws_col;
 }
 
 struct view *view__new(const struct view_options *o)

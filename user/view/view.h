@@ -15,7 +15,7 @@
 struct view_options {
 	FILE *out;
 	bool colour;	/* a terminal, and NO_COLOR is not set */
-	unsigned width; /* columns; 0: 100 */
+	unsigned width; /* columns, 60 at least; 0: as the terminal has, up to 160, or 110 if it is none */
 	bool live;	/* print each trace when it is complete */
 	bool summary;	/* print services and notable traces at the end */
 };
