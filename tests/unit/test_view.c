@@ -647,6 +647,7 @@ static void test_widths(void **state)
 				fail_msg("wider than %u: %.*s", width, (int)strcspn(line, "\n"), line);
 		assert_int_equal(n, width < 96 ? 9 : 8);
 		assert_non_null(strstr(w.text, "trace 00000000000000000000000000000001\n"));
+		assert_int_equal(!!strstr(w.text, " 20 "), width >= 98);
 		assert_non_null(strstr(w.text, "     38.0     18.0  event-loop\n"));
 		bar_of(line_of(rows_of(w.text), "  root"), &from, &to);
 		assert_int_equal(to - from + 1, width < 72 ? 8 : width < 96 ? 12 : width - 84);

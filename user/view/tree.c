@@ -196,9 +196,9 @@ static void print__axis(const struct view_options *o, const struct axis *a)
 	fputs(colour__on(o, COLOUR_DIM), o->out);
 	print__field(o->out, "service", a->service);
 	print__field(o->out, "operation", a->operation);
-	if (a->columns < BAR_MIN)
-		half[0] = '\0';
 	left = (int)a->columns / 2 - 4;
+	if ((int)strlen(half) >= left) /* no room beside "0 ms" */
+		half[0] = '\0';
 	right = (int)a->columns - 4 - left;
 	fprintf(o->out, "0 ms%*s%*s %8s %8s  %s%s\n", left, half, right, end, "total", "own", "link", colour__off(o));
 }
