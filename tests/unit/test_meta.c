@@ -174,6 +174,7 @@ static void test_resource(void **state)
 	assert_null(attrs__find(&p->resource, ""));
 	assert_null(attrs__find(&p->resource, "with space"));
 	assert_null(attrs__find(&p->resource, "caf\xC3\xA9"));
+	assert_int_equal(p->resource.dropped, 4);
 	assert_int_equal(attrs__get_int(&p->resource, "process.pid", 0), c.pid);
 	assert_string_equal(text(p, "process.executable.path"), c.exe);
 	assert_string_equal(text(p, "process.executable.name"), "payment");
@@ -386,6 +387,50 @@ static void test_load_again(void **state)
 	meta__free(m);
 }
 
+/* A process that hangs in the kernel, here in vfork(), is not asked for what waits for its memory's lock. */
+static void test_hanging_process(void **state)
+{
+	struct meta *m = meta__new(true);
+	char path[64] = "", line[256], *p;
+	const struct process *seen;
+	int end[2];
+	pid_t pid;
+
+	setenv("OTEL_RESOURCE_ATTRIBUTES", "from=agent", 1);
+	assert_int_equal(pipe2(end, O_CLOEXEC), 0);
+	pid = fork();
+	if (!pid) {
+		close(end[1]);
+		if (!vfork()) {
+			while (read(end[0], path, 1) > 0)
+				;
+			_exit(0);
+		}
+		_exit(0);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	for (int i = 0; i < 200; i++) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		memset(line, 0, sizeof(line));
+		assert_true(fd >= 0 && read(fd, line, sizeof(line) - 1) > 0);
+		close(fd);
+		assert_non_null(p = strrchr(line, ')'));
+		if (p[2] == 'D')
+			break;
+		usleep(10000);
+	}
+	assert_int_equal(p[2], 'D');
+	seen = meta__process(m, (uint32_t)pid);
+	assert_string_equal(seen->service, "test_meta"); /* by its executable */
+	assert_string_equal(text(seen, "from"), "agent");
+	close(end[1]);
+	close(end[0]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	meta__free(m);
+	set_up(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +439,7 @@ int main(void)
 		cmocka_unit_test_setup(test_long_name, set_up),	    cmocka_unit_test_setup(test_no_such_process, set_up),
 		cmocka_unit_test_setup(test_on_new_and_forget, set_up), cmocka_unit_test_setup(test_round_trip, set_up),
 		cmocka_unit_test_setup(test_load_anything, set_up), cmocka_unit_test_setup(test_load_again, set_up),
+		cmocka_unit_test_setup(test_hanging_process, set_up),
 	};
 	return cmocka_run_group_tests_name("meta", tests, NULL, NULL);
 }
