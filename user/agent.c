@@ -31,6 +31,7 @@
 #define TICK_NS (50ull * 1000000)
 #define CLOCK_STEP_NS (5 * 1000000ll) /* a wall clock that moved by less is left alone */
 #define COMMAND_END_NS (10ull * 1000000000)
+#define REPLAY_PATIENCE_MS 30000
 #define META_TEXT_MAX 8192
 
 struct agent {
@@ -161,7 +162,7 @@ static void agent__event(void *ctx, const struct event *e)
 		agent__set_clock(a, (int64_t)(e->clock->wall_ns - e->clock->head.time_ns));
 		break;
 	case WS_REC_COUNTERS:
-		memcpy(a->kernel, e->counters->value, sizeof(a->kernel));
+		record__counters(e, a->kernel);
 		break;
 	default:
 		conns__event(a->conns, e);
@@ -407,6 +408,8 @@ static void agent__finish(struct agent *a)
 	linker__finish(a->linker);
 	if (a->export && export__flush(a->export, 5000))
 		log__warn("some spans could not be exported before the end");
+	if (a->export && a->cfg.replay && export__failed(a->export))
+		a->status = 1;
 	agent__ledger(a, &l);
 	if (a->recording) {
 		int r;
@@ -421,7 +424,7 @@ static void agent__finish(struct agent *a)
 	ledger__truth(&l, &truth);
 	if (a->view)
 		view__finish(a->view, &truth);
-	if (!a->cfg.replay && !a->cfg.summary)
+	if (a->cfg.replay ? a->export != NULL : !a->cfg.summary)
 		ledger__log(&l);
 	agent__check_output(a);
 }
@@ -450,12 +453,15 @@ static int agent__replay(struct agent *a, char *err, size_t size)
 	a->capture = capture__file(a->cfg.replay, agent__event, a, err, size);
 	if (!a->capture)
 		return -EIO;
-	while ((n = capture__read(a->capture)) > 0)
+	/* A file is read faster than any collector takes spans. */
+	while ((n = capture__read(a->capture)) > 0 && !a->output_failed) {
 		if (a->export)
-			export__tick(a->export, clock_ns(CLOCK_MONOTONIC) / 1000000);
+			export__make_room(a->export, REPLAY_PATIENCE_MS);
+		agent__check_output(a);
+	}
 	if (n < 0)
 		snprintf(err, size, "%s: %s", a->cfg.replay, strerror(-n));
-	return n;
+	return n > 0 ? 0 : n;
 }
 
 static int agent__live(struct agent *a, char *err, size_t size)
