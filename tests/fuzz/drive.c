@@ -131,6 +131,7 @@ void drive__open(struct drive *d, enum ws_role role, enum ws_origin origin)
 void drive__send(struct drive *d, enum ws_dir dir, struct slice bytes, uint64_t missing, uint64_t lost)
 {
 	struct ws_budget_pair b;
+	bool for_port;
 	struct chunk c = {
 		.dir = dir, .missing = missing, .lost_before = lost, .turned = d->turned[dir],
 		.offset = d->next[dir] + lost, .peer_offset = d->next[!dir],
@@ -150,8 +151,8 @@ void drive__send(struct drive *d, enum ws_dir dir, struct slice bytes, uint64_t 
 	d->turned[!dir] = true;
 	decode__chunk(d->decode, &d->conn, &c);
 	free(copy);
-	decode__budget(d->decode, &d->conn, &b);
-	CHECK(!decode__budget(d->decode, &d->conn, &b));
+	decode__budget(d->decode, &d->conn, &b, &for_port);
+	CHECK(!decode__budget(d->decode, &d->conn, &b, &for_port));
 }
 
 void drive__close(struct drive *d)

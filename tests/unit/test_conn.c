@@ -46,6 +46,7 @@ struct world {
 	uint64_t now;
 	uint64_t budget_of; /* the connection that asked last */
 	struct ws_budget_pair budget;
+	bool for_port;
 };
 
 static void on_span(void *ctx, const struct span *s)
@@ -67,12 +68,13 @@ static void on_span(void *ctx, const struct span *s)
 	v->status = attrs__get_int(s->attrs, "http.response.status_code", 0);
 }
 
-static void on_budget(void *ctx, const struct connection *c, const struct ws_budget_pair *b)
+static void on_budget(void *ctx, const struct connection *c, const struct ws_budget_pair *b, bool for_port)
 {
 	struct world *w = ctx;
 
 	w->budget_of = c->id;
 	w->budget = *b;
+	w->for_port = for_port;
 }
 
 static void open_world(struct world *w)
@@ -711,6 +713,7 @@ static void budget(void **state)
 		     "????????????????????????????????????????????????????????????????????????????????????????????????????");
 	assert_int_equal(w->budget_of, 7);
 	assert_int_equal(w->budget.dir[IN].mode, WS_BUDGET_SIZES);
+	assert_false(w->for_port);
 	finish(w);
 }
 

@@ -100,6 +100,7 @@ struct rig {
 	uint64_t next[2], now, total, lost;
 	bool turned[2];
 	bool budget; /* it changed at the last chunk */
+	bool for_port;
 	struct ws_budget_pair b;
 };
 
@@ -125,8 +126,9 @@ static void rig__send_missing(struct rig *r, enum ws_dir dir, struct slice bytes
 	r->turned[dir] = false;
 	r->turned[!dir] = true;
 	decode__chunk(r->d, &r->conn, &c);
-	r->budget = decode__budget(r->d, &r->conn, &r->b);
-	assert_false(decode__budget(r->d, &r->conn, &r->b));
+	r->for_port = false;
+	r->budget = decode__budget(r->d, &r->conn, &r->b, &r->for_port);
+	assert_false(decode__budget(r->d, &r->conn, &r->b, &r->for_port));
 }
 
 static void rig__send(struct rig *r, enum ws_dir dir, const char *s)
@@ -185,8 +187,9 @@ static void test_cut_body(void **state)
 	struct rig r;
 	rig__open(&r, WS_ROLE_ACCEPTED, WS_ORIGIN_NEW);
 	rig__send(&r, IN, GET);
-	rig__send_missing(&r, OUT, SLICE(CHUNKED "2\r\nab"), 100, WS_CAP_BUDGET);
+	rig__send_missing(&r, OUT, SLICE(CHUNKED "2\r\nab"), 100000, WS_CAP_BUDGET);
 	assert_true(r.budget);
+	assert_false(r.for_port);
 	assert_int_equal(r.b.dir[OUT].mode, WS_BUDGET_STREAM);
 	assert_int_equal(r.b.dir[IN].mode, WS_BUDGET_HEAD);
 	rig__send_missing(&r, OUT, SLICE(""), 50, WS_CAP_BUDGET);
@@ -194,10 +197,10 @@ static void test_cut_body(void **state)
 	rig__send(&r, OUT, OK0);
 	rig__close(&r, "request GET BE 1000-1027 peer=5000 t=10-10\n"
 		       "response B 5000-5052 peer=1027 t=20-20\n"
-		       "response C 5052-5152 peer=1027 t=20-20\n"
-		       "response E 5152-5202 peer=1027 t=30-30\n"
-		       "request GET BE 1027-1054 peer=5202 t=40-40\n"
-		       "response BE 5202-5240 peer=1054 t=50-50\n");
+		       "response C 5052-105052 peer=1027 t=20-20\n"
+		       "response E 105052-105102 peer=1027 t=30-30\n"
+		       "request GET BE 1027-1054 peer=105102 t=40-40\n"
+		       "response BE 105102-105140 peer=1054 t=50-50\n");
 }
 
 static void test_cut_head(void **state)
@@ -205,12 +208,13 @@ static void test_cut_head(void **state)
 	struct rig r;
 	rig__open(&r, WS_ROLE_ACCEPTED, WS_ORIGIN_NEW);
 	rig__send_missing(&r, IN, SLICE("GET / HTTP/1.1\r\nX: "), 10, WS_CAP_BUDGET);
-	assert_true(r.budget); /* 16 KiB were not enough */
-	assert_int_equal(r.b.dir[IN].mode, WS_BUDGET_STREAM);
+	assert_true(r.budget && r.for_port);
+	assert_int_equal(r.b.dir[IN].mode, WS_BUDGET_HEAD);
+	assert_int_equal(r.b.dir[IN].head_bytes, 4096);
 	rig__send_missing(&r, OUT, SLICE("HTTP/1.1 200 OK\r\nX: "), 10, WS_CAP_BUDGET);
 	assert_true(r.budget);
 	assert_int_equal(r.b.dir[OUT].mode, WS_BUDGET_HEAD);
-	assert_int_equal(r.b.dir[OUT].head_bytes, WS_PAYLOAD_MAX);
+	assert_int_equal(r.b.dir[OUT].head_bytes, 8192);
 	rig__send_missing(&r, IN, SLICE("GET / HT"), 10, WS_CAP_SHED);
 	assert_false(r.budget); /* not the budget's fault */
 	rig__close(&r, "request GET BC 1000-1029 peer=5000 t=10-10\n"
@@ -238,6 +242,83 @@ static void test_nothing_captured(void **state)
 		       "request HTTP BC 1027-1054 peer=5048 t=40-40\n"
 		       "request E 1054-1054 peer=5048 t=40-40\n"
 		       "response BE 5048-5086 peer=1054 t=50-50\n");
+}
+
+#define START "GET / HTTP/1.1\r\nX: " /* 19 */
+
+/* n bytes of a head that has no end, then what the budget left out. */
+static void rig__send_head(struct rig *r, size_t n, uint64_t missing)
+{
+	static char head[WS_PAYLOAD_MAX];
+	memset(head, 'x', sizeof(head));
+	memcpy(head, START, 19);
+	rig__send_missing(r, IN, (struct slice){head, n}, missing, WS_CAP_BUDGET);
+}
+
+/* Whatever HEAD a connection has started with: what was needed is asked for. */
+static void test_larger_head(void **state)
+{
+	static const struct { size_t start; uint64_t missing; uint32_t want; } rows[] = {
+		{4096, 100, 8192}, {4096, 4096, 8192}, {4096, 5000, 16384}, {4096, 1000000, 16384}, {1024, 100, 4096},
+		{8192, 1, 16384}, {16384, 1, 0},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rig r;
+		rig__open(&r, WS_ROLE_ACCEPTED, WS_ORIGIN_NEW);
+		rig__send_head(&r, rows[i].start, rows[i].missing);
+		assert_int_equal(r.budget, rows[i].want != 0);
+		assert_int_equal(r.for_port, rows[i].want != 0);
+		if (rows[i].want) {
+			assert_int_equal(r.b.dir[IN].mode, WS_BUDGET_HEAD);
+			assert_int_equal(r.b.dir[IN].head_bytes, rows[i].want);
+			assert_int_equal(r.b.dir[OUT].head_bytes, 4096);
+		}
+		rig__close(&r, text);
+	}
+}
+
+/* STREAM is for the framing of a body, and for as long as bodies need it. */
+static void test_stream_ends(void **state)
+{
+	struct rig r;
+	rig__open(&r, WS_ROLE_ACCEPTED, WS_ORIGIN_NEW);
+	rig__send(&r, IN, GET);
+	rig__send_missing(&r, OUT, SLICE(CHUNKED "2\r\nab"), 100, WS_CAP_BUDGET);
+	assert_true(r.budget && r.for_port);
+	assert_int_equal(r.b.dir[OUT].mode, WS_BUDGET_HEAD);
+	rig__send(&r, IN, GET);
+	rig__send_missing(&r, OUT, SLICE(CHUNKED "2\r\nab"), 20000, WS_CAP_BUDGET);
+	assert_int_equal(r.b.dir[OUT].mode, WS_BUDGET_STREAM);
+	for (int i = 0; i < 65; i++) {
+		rig__send(&r, IN, GET);
+		assert_false(r.budget);
+		text_n = 0; /* too long to be kept */
+		rig__send(&r, OUT, OK0);
+		assert_int_equal(r.budget, i == 64);
+	}
+	assert_int_equal(r.b.dir[OUT].mode, WS_BUDGET_HEAD);
+	assert_int_equal(r.b.dir[OUT].head_bytes, WS_PAYLOAD_MAX);
+	assert_false(r.for_port);
+	rig__close(&r, text);
+}
+
+/* A port that was given SIZES: the connection asks for more, and is understood from then on. */
+static void test_starts_with_sizes(void **state)
+{
+	struct rig r;
+	rig__open(&r, WS_ROLE_ACCEPTED, WS_ORIGIN_NEW);
+	rig__send_missing(&r, IN, SLICE(""), 27, WS_CAP_BUDGET);
+	assert_true(r.budget);
+	assert_false(r.for_port);
+	assert_int_equal(r.b.dir[IN].mode, WS_BUDGET_HEAD);
+	assert_int_equal(r.b.dir[OUT].mode, WS_BUDGET_HEAD);
+	rig__send_missing(&r, OUT, SLICE(""), 38, WS_CAP_BUDGET);
+	assert_false(r.budget);
+	rig__send(&r, IN, GET);
+	rig__send(&r, OUT, OK0);
+	rig__close(&r, "opaque in t=10\nopaque out t=20\n"
+		       "request GET BE 1027-1054 peer=5038 t=30-30\n"
+		       "response BE 5038-5076 peer=1054 t=40-40\n");
 }
 
 static void test_gap_in_body(void **state)
@@ -339,6 +420,7 @@ static void test_opaque(void **state)
 	assert_false(r.budget);
 	rig__send(&r, OUT, junk);
 	assert_true(r.budget);
+	assert_false(r.for_port);
 	assert_int_equal(r.b.dir[IN].mode, WS_BUDGET_SIZES);
 	assert_int_equal(r.b.dir[OUT].mode, WS_BUDGET_SIZES);
 	rig__send(&r, IN, GET);
@@ -487,7 +569,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),	 cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_cut_body), cmocka_unit_test(test_cut_head),
-		cmocka_unit_test(test_nothing_captured),
+		cmocka_unit_test(test_nothing_captured), cmocka_unit_test(test_larger_head),
+		cmocka_unit_test(test_stream_ends), cmocka_unit_test(test_starts_with_sizes),
 		cmocka_unit_test(test_gap_in_body), cmocka_unit_test(test_gap_of_messages),
 		cmocka_unit_test(test_existing), cmocka_unit_test(test_role),
 		cmocka_unit_test(test_opaque),	 cmocka_unit_test(test_perhaps),

@@ -20,7 +20,7 @@ struct conn_counters {
 struct conns;
 
 /* All borrowed. x is told directly what no bytes tell: opened, lost at the end. budget is called when decode wants another budget for a connection. */
-typedef void budget_fn(void *ctx, const struct connection *c, const struct ws_budget_pair *b);
+typedef void budget_fn(void *ctx, const struct connection *c, const struct ws_budget_pair *b, bool for_port);
 struct conns *conns__new(struct decode *d, struct exchanges *x, struct meta *m, budget_fn *budget, void *ctx);
 void conns__free(struct conns *c);
 

@@ -4,7 +4,7 @@
  *
  *   decode__chunk -> seek (which protocol?) -> stream (held bytes, parser, clocks) -> exchanges__*
  *
- * and back: decode__budget says how much of the next turns the kernel should copy.
+ * and back: decode__budget says how much of the next turns the kernel should copy (budget.c).
  */
 #include "decode/decode.h"
 
@@ -12,8 +12,6 @@
 
 #include "decode/stream.h"
 
-#define REQUEST_HEAD_BYTES WS_PAYLOAD_MAX /* what attach gives a connection to start with */
-#define RESPONSE_HEAD_BYTES 4096
 #define OPAQUE_ENOUGH 4096 /* bytes after which nobody will understand the rest either */
 
 struct decode *decode__new(struct exchanges *x)
@@ -39,18 +37,12 @@ const struct decode_counters *decode__counters(const struct decode *d)
 	return &d->counters;
 }
 
-static struct decoder *decoder__new(const struct connection *conn)
+static struct decoder *decoder__new(void)
 {
 	struct decoder *r = calloc(1, sizeof(*r));
-	enum ws_dir requests = connection__request_dir(conn);
 	if (!r)
 		abort();
-	for (int dir = 0; dir < 2; dir++) {
-		bool response = conn->role != WS_ROLE_UNKNOWN && dir != (int)requests;
-		r->want.dir[dir].mode = WS_BUDGET_HEAD;
-		r->want.dir[dir].head_bytes = response ? RESPONSE_HEAD_BYTES : REQUEST_HEAD_BYTES;
-	}
-	r->asked = r->want;
+	budget__init(r);
 	return r;
 }
 
@@ -121,9 +113,10 @@ static void decode__turn(const struct pass *p)
 void decode__chunk(struct decode *d, struct connection *conn, const struct chunk *c)
 {
 	if (!conn->decoder)
-		conn->decoder = decoder__new(conn);
+		conn->decoder = decoder__new();
 	struct decoder *r = conn->decoder;
 	struct pass p = {d, conn, r, &r->stream[c->dir], c->dir, c};
+	budget__chunk(&p);
 	if (c->lost_before)
 		decode__gap(&p);
 	if (c->turned)
@@ -167,13 +160,4 @@ void decode__closed(struct decode *d, struct connection *conn, uint64_t time_ns)
 	decoder__drop_state(r);
 	free(r);
 	conn->decoder = NULL;
-}
-
-bool decode__budget(struct decode *d, struct connection *conn, struct ws_budget_pair *b)
-{
-	struct decoder *r = conn->decoder;
-	if (!r || memcmp(&r->want, &r->asked, sizeof(r->want)) == 0)
-		return false;
-	*b = r->asked = r->want;
-	return true;
 }

@@ -94,8 +94,11 @@ void decode__free(struct decode *d);
 void decode__chunk(struct decode *d, struct connection *conn, const struct chunk *c);
 /* No more chunks will come; frees conn->decoder. */
 void decode__closed(struct decode *d, struct connection *conn, uint64_t time_ns);
-/* The budget this connection wants now. True: it differs from the one asked for before. */
-bool decode__budget(struct decode *d, struct connection *conn, struct ws_budget_pair *b);
+/*
+ * The budget this connection wants now. True: it differs from the one that it has. *for_port: other
+ * connections of its port will want it, too; else it is about this one only.
+ */
+bool decode__budget(struct decode *d, struct connection *conn, struct ws_budget_pair *b, bool *for_port);
 const struct decode_counters *decode__counters(const struct decode *d);
 
 #endif

@@ -71,6 +71,7 @@ static void stream__tell(struct pass *p, struct message *m, uint64_t offset, uin
 	m->offset = offset;
 	m->end = end;
 	m->peer_offset = p->s->begun_peer;
+	p->s->turn_told = true;
 	p->s->part_end = end;
 	p->s->part_last = m->last;
 	exchanges__message(p->d->exchanges, p->conn, m);
@@ -135,18 +136,6 @@ static void source__pass(struct source *src, uint64_t n)
 	src->turned = false;
 }
 
-/* More of this direction must be captured from its next turn on. */
-static void stream__want_more(struct pass *p, bool in_body)
-{
-	struct ws_budget *b = &p->r->want.dir[p->dir];
-	if (b->mode != WS_BUDGET_HEAD)
-		return;
-	if (in_body || b->head_bytes >= WS_PAYLOAD_MAX)
-		b->mode = WS_BUDGET_STREAM;
-	else
-		b->head_bytes = WS_PAYLOAD_MAX;
-}
-
 /* The rest of the turn can not be read. */
 static void stream__cut(struct pass *p, struct source *src)
 {
@@ -156,7 +145,7 @@ static void stream__cut(struct pass *p, struct source *src)
 	p->d->counters.truncated++;
 	p->d->counters.skipped_bytes += n;
 	if (src->budget)
-		stream__want_more(p, in_body);
+		budget__more(p, in_body || p->s->turn_told);
 	m->flags = (m->flags | MSG_CUT) & ~(unsigned)MSG_ENDS;
 	stream__message(p, src, n);
 	p->s->skip = true;

@@ -2,7 +2,8 @@
 /*
  * stream.h - private to the framework: what decode keeps of a connection and of its directions.
  *
- *   decode.c   chunks and closes in, budgets out; the life of a decoder
+ *   decode.c   chunks and closes in; the life of a decoder
+ *   budget.c   how much should be captured
  *   seek.c     which protocol is it?
  *   stream.c   bytes of one direction -> the parser -> messages with their clocks
  */
@@ -31,6 +32,10 @@ struct stream {
 	uint64_t part_end;   /* where the last part told of ended */
 	uint64_t begun_peer; /* peer_offset of the open message */
 	uint64_t held_peer;  /* as of the first held byte */
+	/* This turn: bytes that moved, those that were captured; a part of a message was told of. */
+	uint64_t turn_bytes, turn_captured;
+	bool turn_told;
+	uint8_t calm; /* turns in a row that needed no STREAM */
 	/* Of the first held byte, of the last one that moved, of the last one that was told of. */
 	struct stamp held_at, last, part_last;
 };
@@ -46,7 +51,8 @@ struct decoder {
 	uint8_t bad;	/* in a row */
 	uint64_t opaque_bytes;
 	struct stream stream[2]; /* by enum ws_dir */
-	struct ws_budget_pair want, asked;
+	struct ws_budget_pair want, asked; /* asked: before that, what the connection seems to have */
+	bool has_asked;
 };
 
 /* One chunk on its way, so that every function need not be given all of these. */
@@ -84,5 +90,11 @@ void decoder__give_up(struct pass *p);
 void decoder__opaque(struct pass *p, uint64_t bytes);
 
 void seek__chunk(struct pass *p);
+
+void budget__init(struct decoder *r);
+/* Before anything is made of the chunk. */
+void budget__chunk(struct pass *p);
+/* More of this direction was wanted. framing: not of a message's head, but of what follows in the same turn. */
+void budget__more(struct pass *p, bool framing);
 
 #endif
