@@ -26,7 +26,7 @@ struct export_settings {
 	uint32_t max_queue, max_batch;		       /* spans */
 };
 
-/* From OTEL_EXPORTER_OTLP_[TRACES_]*, OTEL_BSP_*. 0, or -EINVAL and err quotes the variable, and its value unless that may be secret. */
+/* From OTEL_EXPORTER_OTLP_[TRACES_]*, OTEL_BSP_*. 0, or -EINVAL and err quotes the variable, and its value if no secret. */
 int export_settings__from_env(struct export_settings *s, char *err, size_t err_size);
 void export_settings__free(struct export_settings *s);
 /* The URL as messages may show it: without user, password and query. */
