@@ -80,7 +80,7 @@ static void agent__span(void *ctx, const struct span *s)
 		view__span(a->view, s);
 }
 
-static void agent__budget(void *ctx, const struct connection *c, const struct ws_budget_pair *b)
+static void agent__budget(void *ctx, const struct connection *c, const struct ws_budget_pair *b, bool for_port)
 {
 	struct agent *a = ctx;
 	uint16_t port = c->role == WS_ROLE_CONNECTED ? c->remote.port : c->local.port;
@@ -88,7 +88,8 @@ static void agent__budget(void *ctx, const struct connection *c, const struct ws
 	if (!a->attach)
 		return;
 	attach__set_budget(a->attach, c->id, b);
-	attach__set_port_budget(a->attach, c->role, port, b);
+	if (for_port)
+		attach__set_port_budget(a->attach, c->role, port, b);
 }
 
 /* A process that was not known yet: the kernel is told how to find its goroutines, the recording its name. */
