@@ -102,7 +102,6 @@ static void stream__deliver(struct conns *cs, struct entry *e, const struct ws_r
 {
 	struct stream *s = &e->stream[d->dir], *other = &e->stream[!d->dir];
 	struct ws_budget_pair budget;
-	bool for_port;
 	struct chunk c = {
 		.dir = d->dir,
 		.offset = s->next,
@@ -121,8 +120,8 @@ static void stream__deliver(struct conns *cs, struct entry *e, const struct ws_r
 	s->begun = true;
 	s->lost = 0;
 	decode__chunk(cs->decode, &e->c, &c);
-	if (cs->budget && decode__budget(cs->decode, &e->c, &budget, &for_port))
-		cs->budget(cs->budget_ctx, &e->c, &budget, for_port);
+	if (cs->budget && decode__budget(cs->decode, &e->c, &budget))
+		cs->budget(cs->budget_ctx, &e->c, &budget);
 }
 
 static void stream__skip(struct conns *cs, struct entry *e, enum ws_dir dir, uint64_t bytes)
@@ -181,6 +180,7 @@ static void stream__hold(struct conns *cs, struct entry *e, const struct ws_rec_
 }
 
 static struct entry *entry__new(struct conns *cs);
+static void entry__close(struct conns *cs, struct entry *e);
 
 static struct entry *entry__get(struct conns *cs, uint64_t id)
 {
@@ -231,8 +231,13 @@ static void conns__data(struct conns *cs, const struct ws_rec_data *d, struct sl
 
 static void conns__opened(struct conns *cs, const struct ws_rec_conn *r)
 {
-	struct entry *e = entry__get(cs, r->conn);
 	const uint32_t seq[2] = {r->rcv_seq, r->snd_seq};
+	struct entry *e = table__get(&cs->by_id, r->conn);
+
+	/* A socket that connects again after a failure has the same cookie. */
+	if (e && e->closed_at)
+		entry__close(cs, e);
+	e = entry__get(cs, r->conn);
 
 	if (r->head.flags & WS_CONN_CONNECTING) {
 		e->c.role = r->role;
