@@ -102,6 +102,7 @@ static void stream__deliver(struct conns *cs, struct entry *e, const struct ws_r
 {
 	struct stream *s = &e->stream[d->dir], *other = &e->stream[!d->dir];
 	struct ws_budget_pair budget;
+	bool for_port;
 	struct chunk c = {
 		.dir = d->dir,
 		.offset = s->next,
@@ -120,8 +121,8 @@ static void stream__deliver(struct conns *cs, struct entry *e, const struct ws_r
 	s->begun = true;
 	s->lost = 0;
 	decode__chunk(cs->decode, &e->c, &c);
-	if (cs->budget && decode__budget(cs->decode, &e->c, &budget))
-		cs->budget(cs->budget_ctx, &e->c, &budget);
+	if (cs->budget && decode__budget(cs->decode, &e->c, &budget, &for_port))
+		cs->budget(cs->budget_ctx, &e->c, &budget, for_port);
 }
 
 static void stream__skip(struct conns *cs, struct entry *e, enum ws_dir dir, uint64_t bytes)
