@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -542,6 +543,20 @@ static void test_hold_is_bounded(void **state)
 	decode__free(r.d);
 }
 
+/* 60 KiB byte by byte cost little more than 60 KiB at once. */
+static void test_slow_head(void **state)
+{
+	struct rig r;
+	rig__open(&r, WS_ROLE_ACCEPTED, WS_ORIGIN_NEW);
+	rig__send(&r, IN, "GET / HTTP/1.1\r\n");
+	clock_t before = clock();
+	for (int i = 0; i < 60000; i++)
+		rig__send_missing(&r, IN, (struct slice){"X: y\r\n" + i % 6, 1}, 0, WS_CAP_WHOLE);
+	assert_true(clock() - before < CLOCKS_PER_SEC / 4);
+	rig__send(&r, IN, "\r\n");
+	rig__close(&r, "request GET BE 1000-61018 peer=5000 t=10-600020\n");
+}
+
 /* Parsers that break the contract, parts, pushes. */
 static void test_toy(void **state)
 {
@@ -576,7 +591,7 @@ int main(void)
 		cmocka_unit_test(test_opaque),	 cmocka_unit_test(test_perhaps),
 		cmocka_unit_test(test_upgrade),	 cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_close),	 cmocka_unit_test(test_hold_is_bounded),
-		cmocka_unit_test(test_toy),
+		cmocka_unit_test(test_slow_head), cmocka_unit_test(test_toy),
 	};
 	return cmocka_run_group_tests_name("decode", tests, NULL, NULL);
 }

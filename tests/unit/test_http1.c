@@ -137,6 +137,15 @@ static void test_trace_headers(void **state)
 		       " trace=0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 state=k=1,j=2, l=3\n");
 }
 
+/* It ends the head, even before a body that begins like a folded line. */
+static void test_empty_line(void **state)
+{
+	harness__check(P, TURNS(TURN_CLIENT("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n {}" GET),
+				TURN_SERVER("HTTP/1.1 200 OK\nContent-Length: 4\n\n\t{}\n" OK0)),
+		       GOT("PUT", "/") " http.request.body.size=3 n=49 unsent-ok\n" GET_LINE
+		       STATUS(200) " http.response.body.size=4 n=39\n" OK0_LINE);
+}
+
 /* 12 KiB of other fields before the one that counts, one of them folded. Split everywhere. */
 static void test_long_head(void **state)
 {
@@ -343,7 +352,7 @@ int main(void)
 		cmocka_unit_test(test_upgrade),	      cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_targets),	      cmocka_unit_test(test_trace_headers),
 		cmocka_unit_test(test_long_head),     cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_unseen),
+		cmocka_unit_test(test_unseen),	      cmocka_unit_test(test_empty_line),
 		cmocka_unit_test(test_unknown_method), cmocka_unit_test(test_framing),
 		cmocka_unit_test(test_recognise),     cmocka_unit_test(test_many_pending),
 	};

@@ -12,8 +12,15 @@
 
 #define PENDING_MAX 64
 
+/* A head whose end has not come yet. */
+struct head_scan {
+	size_t looked; /* bytes among which the end is not */
+	size_t parsed; /* bytes that were a good beginning */
+};
+
 struct http1 {
 	struct http1_body body[2];
+	struct head_scan scan[2];
 	bool chunked[2]; /* size is not known before the end */
 	bool unsure;	 /* the response's end was computed without its method */
 	bool early;	 /* a response was read whose request is still to be told (records of two threads) */
@@ -232,9 +239,36 @@ static size_t blank__lines(struct slice b)
 	return n;
 }
 
+/* Where an empty line ends, at or after `from`; 0: nowhere. */
+static size_t empty__line(struct slice b, size_t from)
+{
+	for (size_t lf; (lf = from + slice__find(slice__sub(b, from, b.n), '\n')) < b.n; from = lf + 1) {
+		struct slice next = slice__sub(b, lf + 1, 2);
+		if (next.n && next.p[0] == '\r')
+			next = slice__sub(next, 1, 1);
+		if (next.n && next.p[0] == '\n')
+			return lf + 1;
+	}
+	return 0;
+}
+
+/* Many small pieces: parsed again only when the end has come, or twice as much (it may turn out bad). */
+static bool head__waits(struct head_scan *scan, struct slice b)
+{
+	size_t from = scan->looked > 2 ? scan->looked - 2 : 0;
+	if (b.n < scan->looked || b.n >= 2 * scan->parsed || empty__line(b, from))
+		return false;
+	scan->looked = b.n;
+	return true;
+}
+
 static enum decode_status http1__head(struct http1 *s, const struct parse_input *in, struct message *m, uint64_t *consumed)
 {
+	struct head_scan *scan = &s->scan[in->side];
 	struct http1_head h;
+	if (!in->missing && head__waits(scan, in->bytes))
+		return DECODE_MORE;
+	*scan = (struct head_scan){0};
 	*consumed = blank__lines(in->bytes);
 	if (*consumed)
 		return DECODE_OK;
@@ -242,7 +276,11 @@ static enum decode_status http1__head(struct http1 *s, const struct parse_input 
 		return http1__unseen(s, in, m, consumed);
 	switch (http1_head__parse(&h, in->side, in->bytes)) {
 	case HEAD_BAD: return DECODE_BAD;
-	case HEAD_PART: return in->missing ? http1__cut(s, in, &h, m) : DECODE_MORE;
+	case HEAD_PART:
+		if (in->missing)
+			return http1__cut(s, in, &h, m);
+		*scan = (struct head_scan){in->bytes.n, in->bytes.n};
+		return DECODE_MORE;
 	case HEAD_WHOLE: break;
 	}
 	return (in->side == SIDE_CLIENT ? http1__request : http1__response)(s, in, &h, m, consumed);
@@ -272,6 +310,7 @@ static void http1__resync(void *state, enum decode_side side)
 {
 	struct http1 *s = state;
 	s->body[side] = (struct http1_body){0};
+	s->scan[side] = (struct head_scan){0};
 	s->early = false;
 	if (side == SIDE_CLIENT) {
 		s->n = 0;

@@ -228,7 +228,8 @@ static size_t field__next(struct slice rest, struct slice *line, bool *folded)
 {
 	size_t at = slice__find(rest, '\n');
 	*folded = false;
-	while (at < rest.n && starts_blank(slice__sub(rest, at + 1, 1))) {
+	bool empty = line__chomp(slice__sub(rest, 0, at)).n == 0; /* ends the head: a blank after it is the body's */
+	while (!empty && at < rest.n && starts_blank(slice__sub(rest, at + 1, 1))) {
 		struct slice more = slice__sub(rest, at + 1, rest.n);
 		*folded = true;
 		at += 1 + slice__find(more, '\n');

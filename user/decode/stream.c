@@ -167,7 +167,8 @@ static void stream__keep(struct pass *p, struct source *src)
 		s->held_peer = src->peer;
 	}
 	if (s->n) {
-		memmove(s->held, src->bytes.p, left);
+		if (src->bytes.p != s->held)
+			memmove(s->held, src->bytes.p, left);
 		s->n = (uint32_t)left;
 	} else if (!stream__hold(s, src->bytes)) {
 		message__reset(&p->d->m);
