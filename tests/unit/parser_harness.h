@@ -44,7 +44,7 @@ struct harness_part {
 	enum message_kind kind;
 	unsigned flags;
 	uint64_t bytes;
-	char name[96], error_type[48], error_message[256], tracestate[512];
+	char name[96], error_type[48], error_message[256], tracestate[513];
 	bool client_error;
 	struct trace_context trace;
 	struct attrs attrs;

@@ -178,7 +178,7 @@ static void take__traceparent(struct trace_headers *t, struct slice value)
 static void take__tracestate(struct trace_headers *t, struct slice value)
 {
 	size_t comma = t->state_n && value.n ? 1 : 0;
-	if (t->state_n + comma + value.n >= sizeof(t->state)) {
+	if (t->state_n + comma + value.n > sizeof(t->state)) {
 		t->state_bad = true;
 		return;
 	}

@@ -20,7 +20,7 @@ struct trace_headers {
 	bool baggage;
 	bool state_bad; /* tracestate is malformed or longer than what is kept */
 	uint16_t state_n;
-	char state[512];
+	char state[512]; /* 3.3.1.5: at least that many are to be passed on */
 };
 
 void trace_headers__init(struct trace_headers *t);

@@ -51,7 +51,7 @@ struct message {
 	char error_message[256]; /* MSG_ERROR: status description; may be empty */
 	bool client_error;	 /* MSG_ERROR, but only for the client's span (HTTP 4xx) */
 	struct trace_context trace; /* request */
-	char tracestate[512];	    /* request; W3C list, empty if none or longer */
+	char tracestate[513];	    /* request; W3C list of up to 512 characters, empty if none or longer */
 };
 
 #endif
