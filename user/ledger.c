@@ -45,7 +45,7 @@ void ledger__truth(const struct ledger *l, struct view_truth *t)
 
 	*t = (struct view_truth){
 		.exchanges = x->ended - x->silent,
-		.lost = x->lost + x->no_request,
+		.lost = x->lost,
 		.truncated = x->cut,
 		.unlinked = l->link->by_evidence[EV_UNKNOWN],
 		.spans = l->link->spans,
@@ -114,9 +114,11 @@ void ledger__log(const struct ledger *l)
 	ledger__log_rare(l);
 	if (t.records_lost)
 		log__warn("the ring buffer was too small: raise --ring-size");
-	log__info("exchanges: %llu; touched by loss %llu, truncated %llu, without response %llu; undecodable bytes %llu",
+	log__info("exchanges: %llu; touched by loss %llu, truncated %llu, without response %llu, without request %llu; "
+		  "undecodable bytes %llu",
 		  (unsigned long long)t.exchanges, (unsigned long long)t.lost, (unsigned long long)t.truncated,
-		  (unsigned long long)x->no_response, (unsigned long long)l->decode->undecodable_bytes);
+		  (unsigned long long)x->no_response, (unsigned long long)x->no_request,
+		  (unsigned long long)l->decode->undecodable_bytes);
 	log__info("spans: made %llu; parent unknown %llu, candidates refused %llu, header conflicts %llu, decided early %llu",
 		  (unsigned long long)k->spans, (unsigned long long)t.unlinked, (unsigned long long)k->rejected,
 		  (unsigned long long)k->conflicts, (unsigned long long)k->evicted);

@@ -242,9 +242,9 @@ stop_tracer() {
 	balanced "$T/$1.err"
 }
 
-# balanced FILE: the ledger that a tracer logged adds up, and nothing was lost.
+# balanced FILE: the ledger that a tracer logged adds up, and nothing was lost. $joined: empty, or --joined.
 balanced() {
-	"$py" "$root/tests/e2e/ledger.py" "$1" --nothing-lost
+	"$py" "$root/tests/e2e/ledger.py" "$1" --nothing-lost ${joined-}
 }
 
 # --- servers ----------------------------------------------------------------------------------

@@ -429,6 +429,7 @@ all_gone() { [ -z "$(still_there "$1")" ]; }
 }
 
 @test "an agent that is stopped under load has made = seen + lost too, and lost nothing" {
+	joined=--joined   # it starts in the middle of responses
 	server server "$progs/http_server.py"
 	server_pid=$pid
 	spawn load "$progs/http_load.py" 4 2 "$port"
