@@ -45,7 +45,7 @@ $(B)/wirespan.bpf.o: $(BPF_OBJ)
 $(SKEL): $(B)/wirespan.bpf.o
 	$(BPFTOOL) gen skeleton $< name wirespan_bpf > $@.tmp && mv $@.tmp $@
 
-include tests/tests.mk
+include tests/tests.mk tests/bench/bench.mk
 
 demo:
 	tools/demo
