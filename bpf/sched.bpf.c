@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause)
 /*
- * sched.bpf.c - which sleeps of a thread are not the end of an event loop's turn.
+ * sched.bpf.c - which threads run event loops, and which of their sleeps do not end a turn.
  *
  * A loop's thread also sleeps in the middle of a callback: on a lock (the garbage collector's
  * helpers), on a page that has to be read. Only where it sleeps in another system call (epoll_wait,
@@ -11,11 +11,17 @@
 
 #if defined(__TARGET_ARCH_x86)
 #define NR_FUTEX 202 /* arch/x86/entry/syscalls/syscall_64.tbl */
+#define NR_EPOLL_WAIT 232
+#define NR_EPOLL_PWAIT 281
 #define SYSCALL_OF(regs) ((long)BPF_CORE_READ((regs), orig_ax))
 #elif defined(__TARGET_ARCH_arm64)
 #define NR_FUTEX 98 /* include/uapi/asm-generic/unistd.h */
+#define NR_EPOLL_WAIT 22 /* epoll_pwait: there is no other */
+#define NR_EPOLL_PWAIT 22
 #define SYSCALL_OF(regs) ((long)BPF_CORE_READ((struct user_pt_regs *)(regs), regs[8]))
 #endif
+
+#define NR_EPOLL_PWAIT2 441 /* everywhere */
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(sched__switch, bool preempt, struct task_struct *prev, struct task_struct *next)
@@ -31,5 +37,7 @@ int BPF_PROG(sched__switch, bool preempt, struct task_struct *prev, struct task_
 	/* -1: an exception. Such a sleep is about to be counted in nvcsw. */
 	if (nr == NR_FUTEX || nr == -1)
 		t->inner_sleeps++;
+	else if (nr == NR_EPOLL_WAIT || nr == NR_EPOLL_PWAIT || nr == NR_EPOLL_PWAIT2)
+		t->polls = 1;
 	return 0;
 }

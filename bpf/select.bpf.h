@@ -28,6 +28,7 @@ struct ws_task {
 	__u64 send_addr; /* of its bytes; of the kernel's copy of its vector if send_vectors; 0: not the user's */
 	__u32 send_vectors, pad;
 	__u64 inner_sleeps; /* sched.bpf.c */
+	__u64 polls;	    /* sched.bpf.c: 1 */
 	struct ws_call call;
 };
 

@@ -186,7 +186,7 @@ static __always_inline void io__fill(struct ws_rec_data *d, const struct transfe
 	d->dir = x->dir;
 	d->cap = x->cap;
 	d->watched = x->watched;
-	d->pad = 0;
+	d->polls = x->t->polls;
 }
 
 /* Why bytes are missing, counted for records that are made; lost ones have their own counter. */

@@ -73,7 +73,7 @@ struct ws_rec_data {
 	__u8 dir;      /* enum ws_dir */
 	__u8 cap;      /* enum ws_cap */
 	__u8 watched;  /* IN: the socket is in an epoll set, as those of event loops are */
-	__u8 pad;
+	__u8 polls;    /* the thread has been seen to sleep in epoll_wait: it runs an event loop */
 	__u8 payload[];
 };
 

@@ -109,7 +109,7 @@ static void unplug(struct world *w, struct connection *c)
 static struct stamp stamp(struct world *w, uint32_t pid, uint32_t tid, uint64_t turn)
 {
 	w->now += 1000;
-	return (struct stamp){w->now - 500, w->now, {.tgid = pid, .tid = tid, .switches = turn}, false};
+	return (struct stamp){w->now - 500, w->now, {.tgid = pid, .tid = tid, .switches = turn}, false, false};
 }
 
 struct half {

@@ -112,7 +112,7 @@ static void stream__deliver(struct conns *cs, struct entry *e, const struct ws_r
 		.cap = d->cap,
 		.lost_before = s->lost,
 		.turned = e->last_dir != d->dir,
-		.at = {d->start_ns, d->head.time_ns, d->actor, d->watched},
+		.at = {d->start_ns, d->head.time_ns, d->actor, d->polls, d->watched},
 	};
 
 	entry__use_process(cs, e, d->actor.tgid);

@@ -17,6 +17,7 @@ struct stamp {
 	uint64_t start_ns; /* OUT: the send call began; IN: the byte became readable; 0 unknown */
 	uint64_t end_ns;   /* the call had moved it */
 	struct ws_actor actor;
+	bool polls;   /* the thread is known to wait in epoll_wait */
 	bool watched; /* IN: the socket is in an epoll set: an event loop reads it */
 };
 

@@ -23,6 +23,7 @@ struct context {
 	/* Loop: calls and answers it sent lately; of these such as do not follow from what it had handled last. */
 	unsigned acts, doubtful;
 	bool after_opaque; /* what it handled last was bytes that nobody understood */
+	bool watched; /* it reads requests from sockets in epoll sets: may be a loop, or a pool of one */
 	uint64_t last_ns;
 	struct list by_use;
 };

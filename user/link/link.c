@@ -111,7 +111,10 @@ static void step__request_read(struct context *c, struct link_node *n, const str
 	}
 	if (!c)
 		return;
-	c->loop |= at->watched && c->rule->restores;
+	c->watched |= at->watched;
+	/* A main thread that reads from an epoll set; another one must be seen to wait in epoll_wait (pools read such sockets too). */
+	if (c->rule->restores)
+		c->loop |= at->polls || (at->watched && a->tid == a->tgid);
 	if (n->reader != c->id)
 		node__add_reader(n, c);
 	context__serve(c, n, NULL, a);
@@ -127,7 +130,7 @@ static void step__request_sent(struct linker *l, struct context *c, struct link_
 		return; /* more bytes of the same request */
 	n->issuer = c ? c->id : 1;
 	n->on_loop = c && c->loop;
-	l->counters.loop_calls += n->on_loop;
+	l->counters.loop_calls += n->on_loop || (c && c->watched);
 	by_connect = n->on_loop && conn->connect_seen && !conn->used;
 	if (by_connect) {
 		/* The loop sends because the connection stands; whoever called connect() is the cause. */

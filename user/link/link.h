@@ -25,7 +25,7 @@ struct link_counters {
 	uint64_t conflicts; /* header and inference disagree */
 	uint64_t evicted;   /* decided early: too many were waiting */
 	uint64_t waiting;   /* now */
-	uint64_t loop_calls; /* calls sent by event loops */
+	uint64_t loop_calls; /* calls sent by event loops, or by threads that may be some */
 };
 
 struct linker;
