@@ -90,7 +90,6 @@ static void exchange__end(struct exchanges *xs, struct exchange *x)
 	n->cut += !!(x->flags & XCHG_CUT);
 	n->lost += !!(x->flags & XCHG_LOST);
 	n->timeout += !!(x->flags & XCHG_TIMEOUT);
-	x->flags |= XCHG_ENDED;
 	x->next = NULL;
 	linker__ended(xs->linker, x);
 }

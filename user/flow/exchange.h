@@ -24,7 +24,6 @@ enum exchange_flag {
 	XCHG_ONE_WAY = 16,	   /* none was to come */
 	XCHG_ERROR = 32,
 	XCHG_CLIENT_ERROR = 64,	   /* an error for the client's span only */
-	XCHG_ENDED = 128,
 	XCHG_TIMEOUT = 256,	   /* given up after a long wait */
 	XCHG_SILENT = 512,
 };

@@ -175,10 +175,13 @@ static void step__response_sent(struct context *c, struct link_node *n, const st
 	n->answerer = c ? c->id : 0;
 	if (c && c->loop)
 		context__count_act(c, !same_turn || c->serving != n);
-	if (call && call->parent == n)
-		context__serve(c, n, NULL, a); /* as it should be; whatever is answered next is another matter */
-	if (!call || !call->parent || call->parent == n)
+	if (!call || !call->parent)
 		return;
+	if (call->parent == n) {
+		/* As it should be; whatever is answered next is another matter. The context lets go of `call`. */
+		context__serve(c, n, NULL, a);
+		return;
+	}
 	for (; call && !call->contradicted; call = call->via) {
 		call->contradicted = true;
 		c->doubtful++;

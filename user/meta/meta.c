@@ -305,7 +305,6 @@ static struct process *meta__add(struct meta *m, uint32_t pid)
 		abort();
 	p->pid = pid;
 	p->refs = 1;
-	p->from_proc = m->from_proc;
 	old = table__set(&m->by_pid, pid, p);
 	process__unref(old);
 	return p;

@@ -25,7 +25,6 @@ struct process {
 	enum ws_ctx_kind ctx_kind; /* WS_CTX_GO: its goroutine ids are in ws_actor.user_ctx, 0 if not known */
 	uint16_t goid_offset;	/* 0: not known */
 	bool serves;		/* link: it has been sent a request */
-	bool from_proc;
 };
 
 struct meta;
