@@ -47,7 +47,15 @@ struct ws_sock {
 	__u8 last_dir; /* who spoke last; 2: nobody yet */
 	__u8 own_budget;
 	__u8 left_state; /* the TCP state before CLOSE, if that came ahead of the last read */
-	__u8 pad[2];
+	__u8 hidden; /* shed.bpf.h: the exchange under way is not told */
+	__u8 shed;   /* shed.bpf.h: bit 1 << enum ws_dir: something was left out since the last record */
+	__u8 blind;	 /* its sender took work from a queue unseen: the reply's receiver tells whose it was */
+	__u8 early;	 /* a reply may have been read whose call is not seen yet */
+	__u8 held;	 /* accepted, not announced: a traced process has closed it */
+	__u64 cause;  /* accepted: of the request read last; connected: of the call sent last. handoff.bpf.h */
+	__u64 sender; /* goroutine that sent the last call; */
+	__u64 asker;  /* and that gave it to that one; 0: not known */
+	__u64 reader; /* that read the first of the last reply */
 };
 
 struct conn_socks {
@@ -59,7 +67,8 @@ struct conn_socks {
 
 /*
  * The same by address, where a system call finds the socket and the verifier does not know its type;
- * an entry goes at tcp_destroy_sock. Used in plan "syscall" alone, else it has one entry.
+ * an entry goes at tcp_destroy_sock. Used in plan "syscall" and before 5.11 (HAS_STORAGE); else it has
+ * one entry.
  */
 struct conn_socks_by_address {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -98,9 +107,9 @@ struct conn_port_budgets {
 	__type(value, struct ws_budget_pair);
 };
 
-/* LRU: user space may name sockets that are gone. */
+/* User space may name sockets that are gone: it removes those when there is no room. */
 struct conn_budgets {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u64);
 	__type(value, struct ws_budget_pair);
@@ -108,12 +117,36 @@ struct conn_budgets {
 
 extern struct conn_socks socks SEC(".maps");
 extern struct conn_socks_by_address socks_by_address SEC(".maps");
-extern const volatile bool plan_syscall;
+extern const volatile bool by_address; /* which of the two is used */
 extern struct conn_listeners listeners SEC(".maps");
 extern struct conn_port_budgets port_budgets SEC(".maps");
 extern struct conn_budgets sock_budgets SEC(".maps");
 extern const volatile struct ws_budget_pair budget_accepted, budget_connected;
 extern __u32 budget_generation; /* moved by user space when it has written sock_budgets */
+
+/* The file behind a descriptor of that task, or NULL. */
+static __always_inline struct file *fd__file(struct task_struct *task, __u64 fd)
+{
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file *file = NULL;
+
+	if (fd < BPF_CORE_READ(fdt, max_fds))
+		bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(fdt, fd) + fd);
+	return file;
+}
+
+/* The socket behind a file, or 0. */
+static __always_inline __u64 file__sock(struct file *file)
+{
+	struct socket *sock;
+
+	if (!file)
+		return 0;
+	sock = FOUND(file, private_data);
+	if (!sock || FOUND(sock, file) != file)
+		return 0;
+	return (__u64)BPF_CORE_READ(sock, sk); /* by a call: a number, which functions verified on their own take */
+}
 
 static __always_inline bool sock__is_tcp(const struct sock *sk)
 {
@@ -136,8 +169,8 @@ static __always_inline struct tcp_sock *sock__tcp(struct sock *sk)
 static __always_inline struct ws_sock *sock__get(struct sock *sk)
 {
 #ifndef WS_UNTRUSTED
-	if (!plan_syscall)
-		return bpf_sk_storage_get(&socks, sk, NULL, 0);
+	if (!by_address) /* most sockets of a machine have no storage: no need to ask */
+		return AT(sk, sk_bpf_storage) ? bpf_sk_storage_get(&socks, sk, NULL, 0) : NULL;
 #endif
 	__u64 key = (__u64)sk;
 
@@ -152,7 +185,7 @@ static __always_inline struct ws_sock *sock__make(struct sock *sk)
 	struct ws_sock *s;
 
 #ifndef WS_UNTRUSTED
-	if (!plan_syscall)
+	if (!by_address)
 		return bpf_sk_storage_get(&socks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 #endif
 	s = bpf_map_lookup_elem(&socks_by_address, &key);
@@ -162,16 +195,17 @@ static __always_inline struct ws_sock *sock__make(struct sock *sk)
 	return bpf_map_lookup_elem(&socks_by_address, &key);
 }
 
-/* Identity. Found by a walk, a socket that has no cookie yet goes by its address and the time. */
+/* Identity. Where the kernel makes no cookie for us, a socket that has none yet goes by the time and the CPU. */
 static __always_inline __u64 sock__cookie(struct sock *sk)
 {
-#ifdef WS_UNTRUSTED
-	__u64 cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	__u64 cookie;
 
-	return cookie ? cookie : (__u64)sk ^ bpf_ktime_get_ns() << 16;
-#else
-	return bpf_get_socket_cookie(sk);
+#ifndef WS_UNTRUSTED
+	if (HAS_COOKIE)
+		return bpf_get_socket_cookie(sk);
 #endif
+	cookie = FOUND(sk, __sk_common.skc_cookie.counter);
+	return cookie ? cookie : bpf_ktime_get_ns() << 10 | (bpf_get_smp_processor_id() & 1023);
 }
 
 static __always_inline __u32 sock__netns(const struct sock *sk)
@@ -209,8 +243,10 @@ static __always_inline void listener__add(struct sock *sk, bool traced)
 		bpf_map_update_elem(&listeners, &port, &fresh, BPF_NOEXIST);
 		l = bpf_map_lookup_elem(&listeners, &port);
 	}
-	if (!l || !s)
+	if (!l || !s) {
+		emit__count(WS_CNT_listeners_full, 1);
 		return;
+	}
 	if (s->life != SOCK_LISTENER) {
 		s->life = SOCK_LISTENER;
 		__sync_fetch_and_add(&l->sockets, 1);
@@ -313,6 +349,18 @@ static __always_inline void conn__fill(struct ws_rec_conn *c, struct tcp_sock *t
 	__builtin_memset(c->pad, 0, sizeof(c->pad));
 }
 
+/*
+ * Where both directions began, of a connection that is older than we are: the same at both ends. bytes_acked counts
+ * the SYN of a connect() (tcp_snd_una_update), bytes_received none (tcp_rcv_nxt_update begins behind it).
+ */
+static __always_inline __u64 conn__first(struct tcp_sock *tp, const struct ws_sock *s)
+{
+	__u32 sent = AT(tp, snd_una) - (__u32)AT(tp, bytes_acked) + (s->role == WS_ROLE_CONNECTED);
+	__u32 read = AT(tp, rcv_nxt) - (__u32)AT(tp, bytes_received);
+
+	return (__u64)sent << 32 | read;
+}
+
 struct conn_news {
 	__u64 now;
 	__u32 snd_seq, rcv_seq;
@@ -322,11 +370,25 @@ struct conn_news {
 };
 
 /*
+ * Up to a sequence number. bytes_acked goes with snd_una, and bytes_received with rcv_nxt, from the first byte on
+ * (tcp_snd_una_update, tcp_rcv_nxt_update).
+ */
+static __always_inline __u64 sock__sent(struct tcp_sock *tp, __u32 seq)
+{
+	return AT(tp, bytes_acked) + (__s32)(seq - AT(tp, snd_una));
+}
+
+static __always_inline __u64 sock__was_read(struct tcp_sock *tp, __u32 seq)
+{
+	return AT(tp, bytes_received) + (__s32)(seq - AT(tp, rcv_nxt));
+}
+
+/*
  * Says that the connection exists; life becomes ANNOUNCED unless the record was lost. What has moved
  * already but is reported next lies after the record's sequence numbers.
  */
-static __always_inline void conn__announce(struct tcp_sock *tp, struct ws_sock *s, const struct ws_actor *actor,
-					   const struct conn_news *news)
+static __always_inline void conn__announce(void *ctx, struct tcp_sock *tp, struct ws_sock *s,
+					   const struct ws_actor *actor, const struct conn_news *news)
 {
 	struct ws_rec_conn *c = emit__reserve(WS_REC_CONN, sizeof(*c));
 
@@ -337,12 +399,15 @@ static __always_inline void conn__announce(struct tcp_sock *tp, struct ws_sock *
 	c->actor = *actor;
 	c->snd_seq = news->snd_seq;
 	c->rcv_seq = news->rcv_seq;
+	c->sent = news->connecting ? 0 : sock__sent(tp, news->snd_seq);
+	c->read = news->connecting ? 0 : sock__was_read(tp, news->rcv_seq);
 	c->origin = news->origin;
+	if (news->origin == WS_ORIGIN_EXISTING)
+		c->first = conn__first(tp, s);
 	c->failed = news->failed;
 	c->head.flags = news->connecting ? WS_CONN_CONNECTING : 0;
-	if (!news->connecting)
+	if (emit__submit(ctx, c, WS_REC_CONN, emit__fill(), news->now) == 0 && !news->connecting)
 		s->life = SOCK_ANNOUNCED;
-	emit__submit(c, emit__fill(), news->now);
 }
 
 /* Is there something that can still be read? Also after a reset or in TIME_WAIT, which is CLOSE here. */
@@ -352,7 +417,7 @@ static __always_inline bool sock__unread(struct tcp_sock *tp)
 }
 
 /* Says that it is over; `state` is the one it left. Once for a connection that was announced. */
-static __always_inline void conn__close(struct tcp_sock *tp, struct ws_sock *s, int state, __u64 now)
+static __always_inline void conn__close(void *ctx, struct tcp_sock *tp, struct ws_sock *s, int state, __u64 now)
 {
 	struct ws_rec_close *c;
 
@@ -372,7 +437,7 @@ static __always_inline void conn__close(struct tcp_sock *tp, struct ws_sock *s, 
 	c->retransmits = AT(tp, total_retrans);
 	c->state = state;
 	c->pad = 0;
-	emit__submit(c, emit__fill(), now);
+	emit__submit(ctx, c, WS_REC_CLOSE, emit__fill(), now);
 }
 
 #endif

@@ -17,6 +17,7 @@
 #define AF_INET6 10
 #define MSG_PEEK 0x2
 #define MSG_TRUNC 0x20
+#define MSG_ERRQUEUE 0x2000
 #define PF_EXITING 0x00000004
 #define PF_IO_WORKER 0x00000010
 #define PF_KTHREAD 0x00200000
@@ -27,12 +28,16 @@
  * type); where it was found by a walk (io_syscall.bpf.c defines WS_UNTRUSTED) it is read by address.
  */
 #ifdef WS_UNTRUSTED
-#define AT(p, field) BPF_CORE_READ(p, field)
+#define AT(p, field) FOUND(p, field)
 #else
 #define AT(p, field) ((p)->field)
 #endif
 
+#include "core_fixes.bpf.h"
+
 /* clang 14 drops a bound that it can prove and the verifier cannot: forget what is known of var. */
 #define OPAQUE(var) asm volatile("" : "+r"(var))
+/* The verifier forgets that it is a copy: what it learns of the other is not learned of this one. */
+#define UNTIE(var) asm volatile("%0 ^= 0" : "+r"(var))
 
 #endif

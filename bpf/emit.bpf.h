@@ -4,6 +4,9 @@
  *
  * The ledger is exact: for each kind made = submitted + lost. The counters are per CPU, yet added to
  * atomically, because a softirq may interrupt a handler between its load and its store.
+ *
+ * Records go through one ring, in which they are made; or, where the kernel gives none, through a perf
+ * buffer for each CPU (emit_perf.bpf.h). Which one is settled when the program is loaded.
  */
 #ifndef EMIT_BPF_H
 #define EMIT_BPF_H
@@ -29,6 +32,7 @@ struct emit_ledger {
 extern struct emit_ring ring SEC(".maps");
 extern struct emit_counters counters SEC(".maps");
 extern const volatile __u64 ring_bytes;
+extern const volatile bool use_perf;
 extern __u64 emit_woken_ns;
 
 static __always_inline void emit__count(enum ws_counter c, __u64 n)
@@ -40,9 +44,13 @@ static __always_inline void emit__count(enum ws_counter c, __u64 n)
 		__sync_fetch_and_add(&l->value[c], n);
 }
 
-/* Bytes that the reader has not consumed yet. */
+#include "emit_perf.bpf.h"
+
+/* Bytes that the reader has not consumed yet; of perf buffers that cannot be known. */
 static __always_inline __u64 emit__fill(void)
 {
+	if (use_perf)
+		return 0;
 	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
 }
 
@@ -55,7 +63,7 @@ static __always_inline bool emit__sheds(__u64 fill)
 /* `size` must be a constant (5.10 has no dynptr). NULL: counted as lost. */
 static __always_inline void *emit__reserve(enum ws_rec_type type, const __u64 size)
 {
-	void *rec = bpf_ringbuf_reserve(&ring, size, 0);
+	void *rec = use_perf ? scratch__claim() : bpf_ringbuf_reserve(&ring, size, 0);
 
 	emit__count(WS_CNT_made_data + type - WS_REC_DATA, 1);
 	if (!rec)
@@ -83,15 +91,30 @@ static __always_inline __u64 emit__wakeup(__u64 fill, __u64 now)
 	return BPF_RB_FORCE_WAKEUP;
 }
 
-static __always_inline void emit__submit(void *rec, __u64 fill, __u64 now)
+/* `ctx` is the program's. 0, or less if the perf buffer has no room: counted as lost. */
+static __always_inline long emit__submit_as(void *ctx, void *rec, enum ws_rec_type type, __u64 wakeup)
 {
-	bpf_ringbuf_submit(rec, emit__wakeup(fill, now));
+	long rc;
+
+	if (!use_perf) {
+		bpf_ringbuf_submit(rec, wakeup);
+		return 0;
+	}
+	rc = scratch__send(ctx, rec);
+	if (rc)
+		emit__count(WS_CNT_lost_data + type - WS_REC_DATA, 1);
+	return rc;
+}
+
+static __always_inline long emit__submit(void *ctx, void *rec, enum ws_rec_type type, __u64 fill, __u64 now)
+{
+	return emit__submit_as(ctx, rec, type, emit__wakeup(fill, now));
 }
 
 /* For what cannot wait: a process that may be gone before the reader's next look. */
-static __always_inline void emit__submit_urgent(void *rec)
+static __always_inline long emit__submit_urgent(void *ctx, void *rec, enum ws_rec_type type)
 {
-	bpf_ringbuf_submit(rec, BPF_RB_FORCE_WAKEUP);
+	return emit__submit_as(ctx, rec, type, BPF_RB_FORCE_WAKEUP);
 }
 
 #endif

@@ -59,7 +59,6 @@ struct io_async_rw___ws {
 #undef CORE
 
 #define IO_FIXED_FILE 1 /* REQ_F_FIXED_FILE: the first bit, as of IOSQE_FIXED_FILE */
-#define IO_WALK_MAX 8
 
 struct io_ring_wait {
 	__u64 req;
@@ -68,56 +67,16 @@ struct io_ring_wait {
 	__u32 pad;
 };
 
+/* An entry goes with its socket: conn__destroyed(). */
 struct io_ring_waits {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u64); /* struct sock * */
 	__type(value, struct io_ring_wait);
 };
 
 extern struct io_ring_waits ring_waits SEC(".maps");
-
-/* The socket behind a file, or 0. */
-static __always_inline __u64 io_ring__sock(struct file *file)
-{
-	struct socket *sock = BPF_CORE_READ(file, private_data);
-
-	if (!file || !sock || BPF_CORE_READ(sock, file) != file)
-		return 0;
-	return (__u64)BPF_CORE_READ(sock, sk);
-}
-
-static __always_inline void io_ring__plain(struct transfer *x, __u64 addr)
-{
-	x->addr = addr;
-	x->vectors = 0;
-}
-
-/* msg_iter has passed the bytes: back over the kernel's copy of the vector to where they begin. */
-static __always_inline void io_ring__behind(struct transfer *x, const struct iov_iter *it)
-{
-	__u64 at = (__u64)it->__iov, back = x->wire_len, offset = it->iov_offset;
-	struct iovec v;
-	__u32 i;
-
-	for (i = 0; i < IO_WALK_MAX && offset < back; i++) {
-		back -= offset;
-		at -= sizeof(v);
-		if (bpf_probe_read_kernel(&v, sizeof(v), (void *)at))
-			return;
-		offset = v.iov_len;
-	}
-	if (offset < back || bpf_probe_read_kernel(&v, sizeof(v), (void *)at))
-		return;
-	offset -= back;
-	if (v.iov_len - offset >= x->want) {
-		io_ring__plain(x, (__u64)v.iov_base + offset);
-	} else if (offset == 0) {
-		x->addr = at;
-		x->vectors = i + 1;
-		x->kernel_vector = 1;
-	}
-}
+extern __u32 ring_used; /* there have been entries */
 
 static __always_inline void io_ring__locate_message(struct transfer *x, struct io_async_msghdr___ws *m)
 {
@@ -126,10 +85,7 @@ static __always_inline void io_ring__locate_message(struct transfer *x, struct i
 	if (!bpf_core_field_exists(m->vec))
 		return;
 	BPF_CORE_READ_INTO(&it, m, msg.msg_iter);
-	if (it.iter_type == bpf_core_enum_value(enum iter_type, ITER_UBUF))
-		io_ring__plain(x, (__u64)it.ubuf + it.iov_offset - x->wire_len);
-	else if (it.iter_type == bpf_core_enum_value(enum iter_type, ITER_IOVEC))
-		io_ring__behind(x, &it);
+	payload__locate_behind(x, &it);
 }
 
 /* sock_read_iter() works on a copy of the iterator: this one has not moved yet. */
@@ -140,11 +96,11 @@ static __always_inline void io_ring__locate_read(struct transfer *x, struct io_a
 	if (!bpf_core_field_exists(rw->iter))
 		return;
 	BPF_CORE_READ_INTO(&it, rw, iter);
-	if (it.iter_type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
-		io_ring__plain(x, (__u64)it.ubuf + it.iov_offset);
-	} else if (it.iter_type == bpf_core_enum_value(enum iter_type, ITER_IOVEC) && it.iov_offset == 0) {
-		x->addr = (__u64)it.__iov;
-		x->vectors = it.nr_segs < 0xffff ? it.nr_segs : 0xffff;
+	if (iter__is_buffer(&it)) {
+		payload__plain(x, iter__buffer(&it));
+	} else if (iter__is_vector(&it) && it.iov_offset == 0) {
+		x->addr = iter__vector(&it);
+		x->vectors = iter__vectors(&it);
 		x->kernel_vector = 1;
 	}
 }
@@ -185,7 +141,7 @@ static __always_inline void io_ring__locate(struct transfer *x, __u64 sk)
 	if (waiting)
 		w->waiting = waiting - 1;
 	req = (void *)w->req;
-	if (waiting > 1 || io_ring__sock(BPF_CORE_READ(req, file)) != sk)
+	if (waiting > 1 || file__sock(BPF_CORE_READ(req, file)) != sk)
 		return;
 	kind = io_ring__kind(BPF_CORE_READ(req, opcode));
 	data = BPF_CORE_READ(req, async_data);

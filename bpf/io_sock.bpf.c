@@ -9,6 +9,22 @@
 #include "transfer.bpf.h"
 
 /*
+ * Is this another turn of the send that is under way? Then it has got on, or waits for room where it was. Else the
+ * end of that one was not seen (this is one of the runs that kernels skip from 7.0 on), and where its bytes were
+ * is not where these are.
+ */
+static __always_inline bool send__goes_on(const struct ws_task *t, const struct sock *sk, const struct iov_iter *it,
+					  __u64 addr, __u32 vectors)
+{
+	if (t->send_sock != (__u64)sk)
+		return false;
+	if ((__u32)it->count == t->send_left)
+		return it->iov_offset || (addr == t->send_addr && vectors == t->send_vectors);
+	return (__u32)it->count < t->send_left &&
+	       (it->iov_offset || (!addr && !t->send_addr) || vectors < t->send_vectors);
+}
+
+/*
  * tcp_sendmsg_locked runs once for each turn of the kernel's loop; the first one is the start. Before
  * 6.17 it is entered (fentry) where that is allowed: the function has the same first arguments. It shows
  * where the bytes are, whatever call or worker thread sends them; they are read at the end of the send,
@@ -17,24 +33,26 @@
 SEC("tp_btf/tcp_sendmsg_locked")
 int BPF_PROG(io__send_starts, struct sock *sk, struct msghdr *msg)
 {
-	struct ws_task *t = select__task(bpf_get_current_task_btf());
+	struct ws_task *t = select__task(task__current());
 	const struct iov_iter *it = &msg->msg_iter;
-	__u8 type;
+	__u64 addr = 0;
+	__u32 vectors = 0;
 
-	if (!t || t->send_sock == (__u64)sk)
+	if (!t)
 		return 0;
-	t->send_sock = (__u64)sk;
-	t->send_start_ns = bpf_ktime_get_ns();
-	t->send_addr = 0;
-	t->send_vectors = 0;
-	type = it->iter_type;
-	if (type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
-		t->send_addr = (__u64)it->ubuf + it->iov_offset;
-	} else if (type == bpf_core_enum_value(enum iter_type, ITER_IOVEC) && it->iov_offset == 0 &&
-		   bpf_core_field_exists(it->__iov)) { /* 6.4 */
-		t->send_addr = (__u64)it->__iov;
-		t->send_vectors = it->nr_segs < 0xffff ? it->nr_segs : 0xffff;
+	if (iter__is_buffer(it)) {
+		addr = iter__buffer(it);
+	} else if (iter__is_vector(it) && it->iov_offset == 0) {
+		addr = iter__vector(it);
+		vectors = iter__vectors(it);
 	}
+	if (!send__goes_on(t, sk, it, addr, vectors)) {
+		t->send_sock = (__u64)sk;
+		t->send_start_ns = bpf_ktime_get_ns();
+		t->send_addr = addr;
+		t->send_vectors = vectors;
+	}
+	t->send_left = it->count;
 	return 0;
 }
 
@@ -65,24 +83,17 @@ int BPF_PROG(io__data_ready, struct sock *sk)
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(io__sent, struct sock *sk, int ret, int flags)
 {
-	struct ws_task *t = select__task(bpf_get_current_task_btf());
-	struct part p = {.n = ret, .flags = flags};
-
-	if (ret > 0)
-		io__transfer(sk, &p, WS_DIR_OUT, t);
-	if (t)
-		t->send_sock = 0; /* the next turn of tcp_sendmsg_locked starts another send */
-	return 0;
+	return io__send_ends(ctx, sk, ret, select__task(task__current()));
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(io__received, struct sock *sk, int ret, int flags)
 {
-	struct part p = {.n = ret, .flags = flags};
+	struct part p = {.ctx = ctx, .n = ret, .flags = flags};
 
-	if (ret <= 0 || flags & MSG_PEEK)
+	if (ret <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE))
 		return 0;
-	return io__transfer(sk, &p, WS_DIR_IN, select__task(bpf_get_current_task_btf()));
+	return io__transfer(sk, &p, WS_DIR_IN, select__task(task__current()));
 }
 
 /*
@@ -92,15 +103,18 @@ int BPF_PROG(io__received, struct sock *sk, int ret, int flags)
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(io__read_unseen, struct sock *sk)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 nr = ARG_NR((struct pt_regs *)bpf_task_pt_regs(task));
-	struct part p = {.flags = MSG_TRUNC};
+	struct task_struct *task = task__current();
+	struct part p = {.ctx = ctx, .flags = MSG_TRUNC};
 	struct ws_task *t;
 	struct ws_sock *s;
 	struct tcp_sock *tp;
+	__u64 nr;
 	__s32 n;
 
-	if ((nr != NR_SPLICE && nr != NR_GETSOCKOPT) || task->flags & (PF_KTHREAD | PF_IO_WORKER))
+	if (select__passes(task))
+		return 0;
+	nr = ARG_NR(task__regs(task));
+	if ((nr != NR_SPLICE && nr != NR_GETSOCKOPT) || OF(task, flags) & (PF_KTHREAD | PF_IO_WORKER))
 		return 0;
 	t = select__task(task);
 	tp = t ? sock__tcp(sk) : NULL;

@@ -7,16 +7,14 @@
  * poll, ...) may something else run next. Attached by user space once a loop makes calls: it costs
  * every switch of the machine about 0.1 us.
  */
-#include "select.bpf.h"
+#include "payload.bpf.h"
 
 #if defined(__TARGET_ARCH_x86)
-#define NR_FUTEX 202 /* arch/x86/entry/syscalls/syscall_64.tbl */
-#define NR_EPOLL_WAIT 232
+#define NR_EPOLL_WAIT 232 /* arch/x86/entry/syscalls/syscall_64.tbl */
 #define NR_EPOLL_PWAIT 281
 #define SYSCALL_OF(regs) ((long)BPF_CORE_READ((regs), orig_ax))
 #elif defined(__TARGET_ARCH_arm64)
-#define NR_FUTEX 98 /* include/uapi/asm-generic/unistd.h */
-#define NR_EPOLL_WAIT 22 /* epoll_pwait: there is no other */
+#define NR_EPOLL_WAIT 22 /* include/uapi/asm-generic/unistd.h: epoll_pwait; there is no other */
 #define NR_EPOLL_PWAIT 22
 #define SYSCALL_OF(regs) ((long)BPF_CORE_READ((struct user_pt_regs *)(regs), regs[8]))
 #endif
@@ -26,13 +24,16 @@
 SEC("tp_btf/sched_switch")
 int BPF_PROG(sched__switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	struct ws_task *t = bpf_task_storage_get(&tasks, prev, NULL, 0);
 	struct pt_regs *regs;
+	struct ws_task *t;
 	long nr;
 
-	if (!t || !t->selected || preempt || !prev->__state)
+	if (preempt || !task__sleeps(prev) || select__passes(prev))
 		return 0;
-	regs = (struct pt_regs *)bpf_task_pt_regs(prev);
+	t = task__state(prev, false);
+	if (!t || !t->selected)
+		return 0;
+	regs = task__regs(prev);
 	nr = SYSCALL_OF(regs);
 	/* -1: an exception. Such a sleep is about to be counted in nvcsw. */
 	if (nr == NR_FUTEX || nr == -1)

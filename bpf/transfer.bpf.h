@@ -7,15 +7,21 @@
 #ifndef TRANSFER_BPF_H
 #define TRANSFER_BPF_H
 
+#include "handoff.bpf.h"
 #include "io_ring.bpf.h"
+#include "node.bpf.h"
+#include "shed.bpf.h"
+#include "tokio.bpf.h"
 
 /* What a hook has seen: a transfer, or one of several that a call made. */
 struct part {
+	void *ctx; /* of the program */
 	__u32 n; /* bytes */
 	__u32 flags; /* MSG_... */
 	__u32 after; /* bytes that the same call moved after these */
 	__u32 pad;
 	__u64 msghdr; /* address of its user_msghdr; 0: as the registers say */
+	__u64 iter; /* address of the iov_iter that has received; 0: as the registers say */
 	__u64 start_ns; /* of the call; 0: as io__send_starts says */
 };
 
@@ -62,7 +68,8 @@ static __noinline struct ws_sock *io__adopt(struct sock *sk, struct tcp_sock *tp
 	return s;
 }
 
-static __always_inline void io__announce(struct transfer *x, struct tcp_sock *tp, bool adopted)
+/* By itself, for the stack: 512 bytes are all that a chain of calls may have. */
+static __noinline int io__announce(struct transfer *x, struct tcp_sock *tp, bool adopted)
 {
 	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 	struct conn_news news = {.now = x->now, .origin = WS_ORIGIN_NEW};
@@ -73,10 +80,11 @@ static __always_inline void io__announce(struct transfer *x, struct tcp_sock *tp
 		news.origin = WS_ORIGIN_EXISTING;
 	else if (adopted)
 		x->s->established_ns = AT(tp, rcvq_space.time) * 1000;
-	context__actor(&actor, x->task, x->t);
+	context__fill(&actor, x->task, x->t, x->user_ctx);
 	news.snd_seq = x->dir == WS_DIR_OUT ? x->seq : sock__sent_end(tp, AT(sk, __sk_common.skc_state));
 	news.rcv_seq = x->dir == WS_DIR_IN ? x->seq : sock__read_end(tp);
-	conn__announce(tp, x->s, &actor, &news);
+	conn__announce(x->ctx, tp, x->s, &actor, &news);
+	return 0;
 }
 
 /* struct file had a list until 5.11 (commit 319c15174757). */
@@ -121,6 +129,8 @@ static __always_inline void io__range_out(struct transfer *x, struct tcp_sock *t
 	x->seq = sock__sent_end(tp, AT(tp, inet_conn.icsk_inet.sk.__sk_common.skc_state)) - x->after - x->wire_len;
 	if (!x->start_ns)
 		x->start_ns = x->t->send_sock == sk ? x->t->send_start_ns : 0;
+	if (x->t->ctx_kind == WS_CTX_PYTHON && x->t->handoffs)
+		x->watched = io__watched(tp);
 }
 
 static __noinline void io__look_up_budget(struct ws_sock *s)
@@ -142,13 +152,15 @@ static __always_inline bool io__spend(struct transfer *x)
 {
 	struct ws_sock *s = x->s;
 	struct ws_flow *f = &s->flow[x->dir & 1];
-	__u32 may = 0;
+	__u32 may = 0, head = shed_head;
 
 	if (s->last_dir != x->dir) {
 		s->last_dir = x->dir;
 		if (s->budget_generation != budget_generation)
 			io__look_up_budget(s);
 		f->left = f->budget.head_bytes;
+		if (head && f->left > head)
+			f->left = head;
 	}
 	if (f->budget.mode == WS_BUDGET_IGNORE)
 		return false;
@@ -159,7 +171,8 @@ static __always_inline bool io__spend(struct transfer *x)
 	x->want = x->wire_len;
 	if (x->want > may) {
 		x->want = may;
-		x->cap = WS_CAP_BUDGET;
+		/* What was left out for load teaches nobody a larger head. */
+		x->cap = head && f->budget.mode == WS_BUDGET_HEAD && f->budget.head_bytes > head ? WS_CAP_LOAD : WS_CAP_BUDGET;
 	}
 	f->left -= f->left < x->wire_len ? f->left : x->wire_len;
 	if (x->want > WS_PAYLOAD_MAX) {
@@ -177,8 +190,10 @@ static __always_inline bool io__spend(struct transfer *x)
 static __always_inline void io__fill(struct ws_rec_data *d, const struct transfer *x)
 {
 	emit__head(&d->head, WS_REC_DATA, sizeof(*d), x->now);
+	d->head.flags = shed__flags(x);
 	d->conn = x->s->cookie;
-	context__actor(&d->actor, x->task, x->t);
+	context__fill(&d->actor, x->task, x->t, x->user_ctx);
+	d->actor.cause = x->cause;
 	d->start_ns = x->start_ns;
 	d->seq = x->seq;
 	d->wire_len = x->wire_len;
@@ -190,18 +205,20 @@ static __always_inline void io__fill(struct ws_rec_data *d, const struct transfe
 }
 
 /* Why bytes are missing, counted for records that are made; lost ones have their own counter. */
-static __always_inline void io__count(const struct ws_rec_data *d, const struct transfer *x)
+static __always_inline void io__count(const struct transfer *x, __u32 cap_len, __u8 cap)
 {
-	if (d->cap_len)
-		emit__count(WS_CNT_bytes_captured, d->cap_len);
-	if (d->cap <= WS_CAP_BUDGET)
+	if (cap_len)
+		emit__count(WS_CNT_bytes_captured, cap_len);
+	if (cap == WS_CAP_LOAD)
+		emit__count(WS_CNT_sampled_heads, 1);
+	if (cap <= WS_CAP_BUDGET || cap == WS_CAP_LOAD)
 		return;
-	if (d->cap == WS_CAP_SHED) {
+	if (cap == WS_CAP_SHED) {
 		emit__count(WS_CNT_shed_payload, 1);
 		emit__count(WS_CNT_shed_bytes, x->shed);
 	} else {
-		emit__count(d->cap == WS_CAP_MAX	? WS_CNT_cut_max :
-			    d->cap == WS_CAP_NO_ADDRESS ? WS_CNT_no_address :
+		emit__count(cap == WS_CAP_MAX	? WS_CNT_cut_max :
+			    cap == WS_CAP_NO_ADDRESS ? WS_CNT_no_address :
 							  WS_CNT_fault, 1);
 	}
 }
@@ -210,6 +227,8 @@ static __always_inline void io__count(const struct ws_rec_data *d, const struct 
 static __always_inline int io__emit_class(const struct transfer *x, const __u64 room, const bool vector)
 {
 	struct ws_rec_data *d = emit__reserve(WS_REC_DATA, sizeof(*d) + (vector ? 2 * room : room));
+	__u32 cap_len;
+	__u8 cap;
 
 	if (!d) {
 		__sync_fetch_and_add(&x->s->flow[x->dir & 1].lost, 1);
@@ -220,9 +239,13 @@ static __always_inline int io__emit_class(const struct transfer *x, const __u64 
 		payload__gather(d, x, room);
 	else if (room)
 		payload__copy(d, x, room);
-	d->head.size = sizeof(*d) + d->cap_len;
-	io__count(d, x);
-	emit__submit(d, x->fill, x->now);
+	cap_len = d->cap_len;
+	cap = d->cap;
+	d->head.size = sizeof(*d) + cap_len;
+	if (emit__submit(x->ctx, d, WS_REC_DATA, x->fill, x->now) == 0)
+		io__count(x, cap_len, cap);
+	else
+		__sync_fetch_and_add(&x->s->flow[x->dir & 1].lost, 1);
 	return 0;
 }
 
@@ -251,7 +274,7 @@ static __always_inline int io__emit(const struct transfer *x)
 /* An untraced task on an accepted socket of a wanted port: now it is traced. */
 static __noinline struct ws_task *io__select_by_port(struct sock *sk, struct task_struct *task)
 {
-	if (!select__wants_port(AT(sk, __sk_common.skc_num)) || !sock__listener(sk) || select__add(task->tgid, 0))
+	if (!select__wants_port(AT(sk, __sk_common.skc_num)) || !sock__listener(sk) || select__add(OF(task, tgid), 0))
 		return NULL;
 	__sync_fetch_and_add(&select_generation, 1);
 	return select__task(task);
@@ -263,23 +286,66 @@ static __noinline int io__locate_ring(struct transfer *x, __u64 sk)
 	return 0;
 }
 
-static __always_inline void io__locate(struct transfer *x, __u64 sk)
+static __noinline int io__locate_iter(struct transfer *x, __u64 iter)
 {
-	bool worker = x->task->flags & PF_IO_WORKER;
+	struct iov_iter it;
 
+	if (bpf_probe_read_kernel(&it, sizeof(it), (void *)iter) == 0)
+		payload__locate_behind(x, &it);
+	return 0;
+}
+
+/* `iter`: struct part. Behind too many vectors it does not show their beginning, and the registers may. */
+static __always_inline void io__locate(struct transfer *x, __u64 sk, __u64 iter)
+{
+	bool worker = OF(x->task, flags) & PF_IO_WORKER;
+
+	if (iter)
+		io__locate_iter(x, iter);
+	if (x->addr)
+		return;
 	payload__locate(x, sk);
-	if (x->addr || x->dir != WS_DIR_IN || (!worker && !x->task->io_uring) || TASK_IS_32BIT(x->task))
+	if (x->addr || x->dir != WS_DIR_IN || (!worker && !OF(x->task, io_uring)) || TASK_IS_32BIT(x->task))
 		return;
 	/* A call of its own, whose place among its messages is not known: no request of the ring. */
-	if (worker || ARG_NR((struct pt_regs *)bpf_task_pt_regs(x->task)) != NR_RECVMMSG)
+	if (worker || ARG_NR(task__regs(x->task)) != NR_RECVMMSG)
 		io__locate_ring(x, sk);
+}
+
+static __noinline __u64 io__cause(const struct transfer *x)
+{
+	if (x->t->ctx_kind == WS_CTX_NODE)
+		return node__transfer(x->task, x->t, x->dir, x->now);
+	if (x->t->ctx_kind == WS_CTX_TOKIO)
+		return tokio__transfer(x->s, x->t, x->dir, x->now);
+	return handoff__transfer(x->s, x->t, x->task, x->dir, x->now);
+}
+
+static __always_inline void io__identify_python(struct transfer *x)
+{
+	__u64 tgid = bpf_get_current_pid_tgid() >> 32, item = 0;
+
+	if (!x->t->polls && !x->t->serves && x->s->role == WS_ROLE_CONNECTED)
+		item = python__item(tgid, x->t->python);
+	x->user_ctx = item ? item : python__sends(tgid, x->s->cookie, x->user_ctx, x->watched);
+}
+
+/* Once a transfer, and not from deeper down: the walks through runtimes want a stack of their own. */
+static __noinline int io__identify(struct transfer *x)
+{
+	x->user_ctx = context__user(x->task, x->t);
+	if (x->t->ctx_kind == WS_CTX_PYTHON && x->t->handoffs && x->dir == WS_DIR_OUT)
+		io__identify_python(x);
+	if (x->t->ctx_kind == WS_CTX_JAVA && x->user_ctx & WS_USER_VIRTUAL && x->s->role == WS_ROLE_CONNECTED)
+		x->cause = java__awaits(bpf_get_current_pid_tgid() >> 32, (__u32)bpf_get_current_pid_tgid(), x->t->java);
+	return 0;
 }
 
 /* `t` is NULL in a task that is not traced (yet). */
 static __always_inline int io__transfer(struct sock *sk, const struct part *p, const enum ws_dir dir, struct ws_task *t)
 {
-	struct transfer x = {.task = bpf_get_current_task_btf(), .t = t, .wire_len = p->n, .after = p->after, .dir = dir,
-			     .start_ns = p->start_ns};
+	struct transfer x = {.task = task__current(), .t = t, .wire_len = p->n, .after = p->after, .dir = dir,
+			     .start_ns = p->start_ns, .ctx = p->ctx};
 	struct tcp_sock *tp;
 	bool adopted;
 
@@ -301,9 +367,19 @@ static __always_inline int io__transfer(struct sock *sk, const struct part *p, c
 		io__range_in(&x, tp);
 	else
 		io__range_out(&x, tp, (__u64)sk);
-	if (x.s->life == SOCK_NEW)
-		io__announce(&x, tp, adopted);
+	if (x.s->role == WS_ROLE_ACCEPTED)
+		x.t->serves = dir == WS_DIR_IN;
+	else
+		x.t->calls = 1;
+	if (x.t->handoffs)
+		x.cause = io__cause(&x);
 	emit__count(WS_CNT_bytes_wire, p->n);
+	if (shed__hides(&x))
+		goto over;
+	if (x.t->ctx_kind != WS_CTX_THREAD)
+		io__identify(&x);
+	if (x.s->life == SOCK_NEW)
+		io__announce(&x, tp, adopted || x.s->shed);
 	x.fill = emit__fill();
 	if (!io__spend(&x)) {
 		emit__count(WS_CNT_ignored, 1);
@@ -314,15 +390,28 @@ static __always_inline int io__transfer(struct sock *sk, const struct part *p, c
 	else if (x.want && dir == WS_DIR_OUT && t && t->send_sock == (__u64)sk)
 		payload__locate_send(&x);
 	else if (x.want && !(p->flags & MSG_TRUNC && dir == WS_DIR_IN)) /* MSG_TRUNC: user memory is stale */
-		io__locate(&x, (__u64)sk);
+		io__locate(&x, (__u64)sk, p->iter);
 	if (x.want && !x.addr) {
 		x.want = 0;
 		x.cap = WS_CAP_NO_ADDRESS;
 	}
 	io__emit(&x);
+over:
 	/* It was over before its owner had used it or read all: this is the end. */
 	if (x.s->life == SOCK_ANNOUNCED && AT(sk, __sk_common.skc_state) == TCP_CLOSE && !sock__unread(tp))
-		conn__close(tp, x.s, x.s->left_state ? x.s->left_state : TCP_CLOSE, x.now);
+		conn__close(x.ctx, tp, x.s, x.s->left_state ? x.s->left_state : TCP_CLOSE, x.now);
+	return 0;
+}
+
+/* n: bytes sent, or -errno. */
+static __always_inline int io__send_ends(void *ctx, struct sock *sk, int n, struct ws_task *t)
+{
+	struct part p = {.ctx = ctx, .n = n};
+
+	if (n > 0)
+		io__transfer(sk, &p, WS_DIR_OUT, t);
+	if (t)
+		t->send_sock = 0; /* the next turn of tcp_sendmsg_locked starts another send */
 	return 0;
 }
 
