@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * attrs.c - the list of attributes: one array of entries, one buffer of text, both grown on demand
- * up to the bounds of attrs.h and kept by clear, so a list that is used again allocates nothing.
+ * up to the bounds of attrs.h and kept by clear, so a list that is used again allocates nothing. A value
+ * that is replaced leaves a hole; holes are closed before the buffer grows, so that what is set again and
+ * again, as a process's resource is, takes no more room than what is in the list.
  *
  * Text is made valid UTF-8 on the way in (OTLP strings must be): each maximal ill-formed part
  * becomes one U+FFFD, as Unicode 15, section 3.9, recommends.
@@ -10,6 +12,7 @@
 
 #include <stdlib.h>
 
+#define ATTRS_USUAL 24 /* entries that most spans do with */
 #define REPLACEMENT "\xEF\xBF\xBD"
 
 void attrs__free(struct attrs *a)
@@ -65,15 +68,22 @@ static size_t utf8__sequence(const unsigned char *p, size_t n, size_t *bad)
 	return len;
 }
 
+static uint64_t load8(const char *p)
+{
+	uint64_t w;
+	memcpy(&w, p, 8);
+	return w;
+}
+
 static size_t ascii__prefix(const char *p, size_t n)
 {
+	const uint64_t high = 0x8080808080808080ull;
 	size_t i = 0;
-	for (; i + 8 <= n; i += 8) {
-		uint64_t w;
-		memcpy(&w, p + i, 8);
-		if (w & 0x8080808080808080ull)
-			break;
-	}
+	while (i + 8 <= n && !(load8(p + i) & high))
+		i += 8;
+	/* Most texts end here: what is left, and some of what was looked at. */
+	if (n >= 8 && i + 8 > n && !(load8(p + n - 8) & high))
+		return n;
 	while (i < n && !((unsigned char)p[i] & 0x80))
 		i++;
 	return i;
@@ -104,9 +114,37 @@ static size_t utf8__copy(char *out, size_t room, struct slice in)
 	return w;
 }
 
+static bool attr__is_text(const struct attr *at)
+{
+	return at->type == ATTR_STR || at->type == ATTR_LIST;
+}
+
+/* Moves the texts together, in the order in which they lie. */
+static void attrs__compact(struct attrs *a)
+{
+	uint32_t to = 0, from = 0;
+	for (;;) {
+		struct attr *next = NULL;
+		for (unsigned i = 0; i < a->n; i++) {
+			struct attr *at = &a->v[i];
+			if (attr__is_text(at) && at->str.len && at->str.off >= from && (!next || at->str.off < next->str.off))
+				next = at;
+		}
+		if (!next)
+			break;
+		from = next->str.off + next->str.len;
+		memmove(a->text + to, a->text + next->str.off, next->str.len);
+		next->str.off = to;
+		to += next->str.len;
+	}
+	a->used = to;
+}
+
 static bool attrs__reserve_text(struct attrs *a, size_t need)
 {
 	uint32_t size = a->size ? a->size : 512;
+	if (a->used + need > a->size && a->used)
+		attrs__compact(a);
 	if (a->used + need > ATTRS_BYTES)
 		return false;
 	while (size < a->used + need)
@@ -122,25 +160,22 @@ static bool attrs__reserve_text(struct attrs *a, size_t need)
 }
 
 /* Keys of the conventions begin alike, but are of many lengths. */
-static struct attr *attrs__lookup(const struct attrs *a, const char *key)
+static struct attr *attrs__lookup(const struct attrs *a, struct slice key)
 {
-	size_t n = strlen(key);
 	for (unsigned i = 0; i < a->n; i++) {
 		const struct attr *at = &a->v[i];
-		if (at->key == key || (at->key_len == n && memcmp(at->key, key, n) == 0))
+		if (at->key == key.p || (at->key_len == key.n && memcmp(at->key, key.p, key.n) == 0))
 			return &a->v[i];
 	}
 	return NULL;
 }
 
 /* A new entry of a key that the list does not have; NULL (counted) when there is no room. */
-static struct attr *attrs__append(struct attrs *a, const char *key)
+static struct attr *attrs__append(struct attrs *a, struct slice key)
 {
 	struct attr *at;
 	if (a->n == a->cap) {
-		unsigned cap = a->cap ? a->cap * 2u : 16;
-		if (cap > ATTRS_MAX)
-			cap = ATTRS_MAX;
+		unsigned cap = a->cap ? ATTRS_MAX : ATTRS_USUAL;
 		struct attr *v = cap > a->cap ? realloc(a->v, cap * sizeof(*v)) : NULL;
 		if (!v) {
 			a->dropped++;
@@ -150,26 +185,31 @@ static struct attr *attrs__append(struct attrs *a, const char *key)
 		a->cap = (uint16_t)cap;
 	}
 	at = &a->v[a->n++];
-	*at = (struct attr){.key = key, .key_len = (uint16_t)strlen(key), .type = ATTR_BOOL};
+	at->key = key.p;
+	at->key_len = (uint16_t)key.n;
+	at->type = ATTR_BOOL;
+	at->i = 0;
 	return at;
 }
 
-/* The entry of that key, made if need be. */
-static struct attr *attrs__entry(struct attrs *a, const char *key)
+void attrs__set_text(struct attrs *a, struct slice key, enum attr_type type, struct slice value, bool add)
 {
-	struct attr *at = attrs__lookup(a, key);
-	return at ? at : attrs__append(a, key);
-}
-
-/* at: the entry to fill, NULL for a new one. */
-static void attrs__set_str(struct attrs *a, struct attr *at, const char *key, struct slice value)
-{
-	/* Each ill-formed byte may become three; what is longer than the bound is cut anyway. */
-	size_t plain = ascii__prefix(value.p, value.n);
-	size_t room = plain == value.n ? value.n : value.n * 3;
-	if (room > ATTR_VALUE_MAX)
-		room = ATTR_VALUE_MAX;
-	if (!attrs__reserve_text(a, room)) {
+	struct attr *at = add ? NULL : attrs__lookup(a, key);
+	char clean[ATTR_VALUE_MAX];
+	if (value.n > ATTR_VALUE_MAX || ascii__prefix(value.p, value.n) != value.n)
+		value = (struct slice){clean, utf8__copy(clean, sizeof(clean), value)};
+	if (at && attr__is_text(at) && value.n <= at->str.len) {
+		if (value.n)
+			memmove(a->text + at->str.off, value.p, value.n);
+		at->type = (uint8_t)type;
+		at->str.len = (uint32_t)value.n;
+		return;
+	}
+	if (at) { /* its text is a hole from now on */
+		at->type = ATTR_BOOL;
+		at->i = 0;
+	}
+	if (!attrs__reserve_text(a, value.n)) {
 		/* An old value would be a lie. */
 		if (at)
 			*at = a->v[--a->n];
@@ -180,57 +220,31 @@ static void attrs__set_str(struct attrs *a, struct attr *at, const char *key, st
 		at = attrs__append(a, key);
 	if (!at)
 		return;
-	size_t n = room ? utf8__copy(a->text + a->used, room, value) : 0;
-	at->type = ATTR_STR;
+	if (value.n)
+		memcpy(a->text + a->used, value.p, value.n);
+	at->type = (uint8_t)type;
 	at->str.off = a->used;
-	at->str.len = (uint32_t)n;
-	a->used += (uint32_t)n;
+	at->str.len = (uint32_t)value.n;
+	a->used += (uint32_t)value.n;
 }
 
-void attrs__str(struct attrs *a, const char *key, struct slice value)
+void attrs__set_number(struct attrs *a, struct slice key, enum attr_type type, int64_t bits, bool add)
 {
-	attrs__set_str(a, attrs__lookup(a, key), key, value);
-}
-
-void attrs__add_str(struct attrs *a, const char *key, struct slice value)
-{
-	attrs__set_str(a, NULL, key, value);
-}
-
-void attrs__add_int(struct attrs *a, const char *key, int64_t value)
-{
-	struct attr *at = attrs__append(a, key);
+	struct attr *at = add ? NULL : attrs__lookup(a, key);
+	if (!at)
+		at = attrs__append(a, key);
 	if (!at)
 		return;
-	at->type = ATTR_INT;
-	at->i = value;
+	at->type = (uint8_t)type;
+	at->i = bits;
 }
 
-void attrs__int(struct attrs *a, const char *key, int64_t value)
+void attrs__remove(struct attrs *a, const char *key)
 {
-	struct attr *at = attrs__entry(a, key);
-	if (!at)
-		return;
-	at->type = ATTR_INT;
-	at->i = value;
-}
+	struct attr *at = attrs__lookup(a, slice__of(key));
 
-void attrs__bool(struct attrs *a, const char *key, bool value)
-{
-	struct attr *at = attrs__entry(a, key);
-	if (!at)
-		return;
-	at->type = ATTR_BOOL;
-	at->i = value;
-}
-
-void attrs__double(struct attrs *a, const char *key, double value)
-{
-	struct attr *at = attrs__entry(a, key);
-	if (!at)
-		return;
-	at->type = ATTR_DOUBLE;
-	at->d = value;
+	if (at)
+		*at = a->v[--a->n];
 }
 
 /* Into an empty list: nothing to look up, nothing to check again. */
@@ -238,12 +252,13 @@ static bool attrs__copy(struct attrs *a, const struct attrs *from)
 {
 	if (a->n || a->used || from->n > ATTRS_MAX || !attrs__reserve_text(a, from->used))
 		return false;
-	if (a->cap < from->n) {
-		struct attr *v = realloc(a->v, from->n * sizeof(*v));
+	if (a->cap < from->n || !a->cap) {
+		uint16_t cap = from->n > ATTRS_USUAL ? ATTRS_MAX : ATTRS_USUAL;
+		struct attr *v = realloc(a->v, cap * sizeof(*v));
 		if (!v)
 			return false;
 		a->v = v;
-		a->cap = from->n;
+		a->cap = cap;
 	}
 	if (from->n)
 		memcpy(a->v, from->v, from->n * sizeof(*a->v));
@@ -261,24 +276,23 @@ void attrs__merge(struct attrs *a, const struct attrs *from)
 		return;
 	for (unsigned i = 0; i < from->n; i++) {
 		const struct attr *at = &from->v[i];
-		switch (at->type) {
-		case ATTR_STR: attrs__str(a, at->key, attr__text(from, at)); break;
-		case ATTR_INT: attrs__int(a, at->key, at->i); break;
-		case ATTR_BOOL: attrs__bool(a, at->key, at->i != 0); break;
-		case ATTR_DOUBLE: attrs__double(a, at->key, at->d); break;
-		}
+		struct slice key = {at->key, at->key_len};
+		if (attr__is_text(at))
+			attrs__set_text(a, key, at->type, attr__text(from, at), false);
+		else
+			attrs__set_number(a, key, at->type, at->i, false);
 	}
 	a->dropped += from->dropped;
 }
 
 const struct attr *attrs__find(const struct attrs *a, const char *key)
 {
-	return attrs__lookup(a, key);
+	return attrs__lookup(a, slice__of(key));
 }
 
 struct slice attrs__get_str(const struct attrs *a, const char *key)
 {
-	const struct attr *at = attrs__lookup(a, key);
+	const struct attr *at = attrs__lookup(a, slice__of(key));
 	if (!at || at->type != ATTR_STR)
 		return (struct slice){NULL, 0};
 	return attr__text(a, at);
@@ -286,6 +300,6 @@ struct slice attrs__get_str(const struct attrs *a, const char *key)
 
 int64_t attrs__get_int(const struct attrs *a, const char *key, int64_t otherwise)
 {
-	const struct attr *at = attrs__lookup(a, key);
+	const struct attr *at = attrs__lookup(a, slice__of(key));
 	return at && at->type == ATTR_INT ? at->i : otherwise;
 }

@@ -17,7 +17,7 @@
 #define ATTRS_BYTES 8192
 #define ATTR_VALUE_MAX 2048 /* a longer string is cut at a UTF-8 boundary */
 
-enum attr_type { ATTR_STR, ATTR_INT, ATTR_BOOL, ATTR_DOUBLE };
+enum attr_type { ATTR_STR, ATTR_INT, ATTR_BOOL, ATTR_DOUBLE, ATTR_LIST /* of strings, each ended by NUL */ };
 
 struct attr {
 	const char *key;
@@ -43,18 +43,59 @@ void attrs__free(struct attrs *a);
 /* Forgets the entries, keeps the memory. */
 void attrs__clear(struct attrs *a);
 
-/* Setting a key that is there already replaces its value. Invalid UTF-8 becomes U+FFFD. */
-void attrs__str(struct attrs *a, const char *key, struct slice value);
-void attrs__int(struct attrs *a, const char *key, int64_t value);
-void attrs__bool(struct attrs *a, const char *key, bool value);
-void attrs__double(struct attrs *a, const char *key, double value);
-/* For a key that the list does not have yet: saves the look-up. */
-void attrs__add_str(struct attrs *a, const char *key, struct slice value);
-void attrs__add_int(struct attrs *a, const char *key, int64_t value);
+/* What is set: `add` is for a key that the list does not have yet, and saves the look-up. */
+void attrs__set_text(struct attrs *a, struct slice key, enum attr_type type, struct slice value, bool add);
+void attrs__set_number(struct attrs *a, struct slice key, enum attr_type type, int64_t bits, bool add);
+
+/*
+ * Setting a key that is there already replaces its value. Invalid UTF-8 becomes U+FFFD. Inline, for
+ * then the length of a literal key costs nothing.
+ */
+static inline void attrs__str(struct attrs *a, const char *key, struct slice value)
+{
+	attrs__set_text(a, slice__of(key), ATTR_STR, value, false);
+}
+
+/* items: strings, each ended by NUL. */
+static inline void attrs__list(struct attrs *a, const char *key, struct slice items)
+{
+	attrs__set_text(a, slice__of(key), ATTR_LIST, items, false);
+}
+
+static inline void attrs__int(struct attrs *a, const char *key, int64_t value)
+{
+	attrs__set_number(a, slice__of(key), ATTR_INT, value, false);
+}
+
+static inline void attrs__bool(struct attrs *a, const char *key, bool value)
+{
+	attrs__set_number(a, slice__of(key), ATTR_BOOL, value, false);
+}
+
+static inline void attrs__double(struct attrs *a, const char *key, double value)
+{
+	int64_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	attrs__set_number(a, slice__of(key), ATTR_DOUBLE, bits, false);
+}
+
+static inline void attrs__add_str(struct attrs *a, const char *key, struct slice value)
+{
+	attrs__set_text(a, slice__of(key), ATTR_STR, value, true);
+}
+
+static inline void attrs__add_int(struct attrs *a, const char *key, int64_t value)
+{
+	attrs__set_number(a, slice__of(key), ATTR_INT, value, true);
+}
+
 /* Every entry of `from` set in `a`. */
 void attrs__merge(struct attrs *a, const struct attrs *from);
 
 const struct attr *attrs__find(const struct attrs *a, const char *key);
+/* Takes an entry away, if it is there. */
+void attrs__remove(struct attrs *a, const char *key);
 /* The text of a string entry; empty if there is none of that key or it is no string. Valid until the list changes. */
 struct slice attrs__get_str(const struct attrs *a, const char *key);
 /* The number of an int entry, or `otherwise`. */

@@ -18,7 +18,7 @@ struct cursor {
 static inline struct cursor cursor__of(struct slice s)
 {
 	const unsigned char *p = (const unsigned char *)s.p;
-	return (struct cursor){p, p + s.n, false};
+	return (struct cursor){p, s.n ? p + s.n : p, false};
 }
 
 static inline size_t cursor__left(const struct cursor *c)

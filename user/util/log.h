@@ -5,7 +5,6 @@
 #ifndef UTIL_LOG_H
 #define UTIL_LOG_H
 
-#include <stdbool.h>
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 

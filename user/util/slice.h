@@ -42,7 +42,7 @@ static inline struct slice slice__sub(struct slice a, size_t from, size_t n)
 		from = a.n;
 	if (n > a.n - from)
 		n = a.n - from;
-	return (struct slice){a.p + from, n};
+	return (struct slice){from ? a.p + from : a.p, n}; /* nothing may be added to NULL, not even 0 (C11 6.5.6) */
 }
 
 /* Without spaces and tabs at both ends. */
@@ -53,6 +53,14 @@ static inline struct slice slice__trim(struct slice a)
 	while (a.n && (a.p[a.n - 1] == ' ' || a.p[a.n - 1] == '\t'))
 		a.n--;
 	return a;
+}
+
+/* The last part of a path: what follows its last slash, or all of it. */
+static inline struct slice slice__leaf(struct slice path)
+{
+	const char *slash = path.n ? memrchr(path.p, '/', path.n) : NULL;
+
+	return slash ? slice__sub(path, (size_t)(slash + 1 - path.p), path.n) : path;
 }
 
 /* Position of c, or a.n. */

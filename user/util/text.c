@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "util/text.h"
 
+#include <errno.h>
 #include <stdint.h>
 
 /* What moves the cursor, starts a sequence, or changes the order of what is shown: C0, C1, marks of direction. */
@@ -44,4 +45,12 @@ void text__shown(char *to, size_t size, struct slice from)
 		from = slice__sub(from, put, from.n);
 	}
 	to[at] = '\0';
+}
+
+int text__one_of(const char *text, const char *const names[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(names[i], text) == 0)
+			return (int)i;
+	return -EINVAL;
 }
