@@ -16,6 +16,7 @@
 
 struct process;
 struct decoder;
+struct turn;
 
 struct endpoint {
 	uint8_t addr[16]; /* IPv6, or IPv4 as ::ffff:a.b.c.d */
@@ -35,14 +36,23 @@ struct connection {
 	uint64_t connect_ns, established_ns;
 	struct connection *peer; /* the other end, if it is traced too; not counted in refs; NULL after close */
 	bool had_peer;		 /* there was one at some time */
+	uint64_t pair;		 /* client's and server's first sequence: the same at both ends; 0: not known */
 	bool closed;
+	bool closed_here;	 /* by our end, before the other one did */
 	uint64_t lost_bytes[2];	    /* by enum ws_dir: gaps in the sequence so far */
+	uint8_t missing_for; /* enum ws_cap: why bytes of the chunk under way are missing */
+	bool shed; /* the gap before the chunk that is under way was left out on purpose: it is no loss */
 	struct decoder *decoder;    /* owned by conn, made by decode */
 	struct exchange_queue *pairing; /* owned by exchange: what is open on this connection */
 	struct link_node *connect_owner;	/* owned by link: the request that called connect() */
 	struct link_node *connect_via;		/* owned by link: the call whose reply led to connect() */
+	struct turn *connect_turn;		/* owned by link: the turn of the loop that called connect() */
+	uint64_t connector;			/* id of the context that called connect(), as link knows it */
 	bool connect_seen, used;		/* link: connect() was seen; a request was sent */
+	bool unsent;				/* conn: nothing had been sent on it when it became known */
 	struct link_node *last_inbound;		/* owned by link: the request read last */
+	bool pooled;				/* link: a thread that served nobody has sent calls on it (completion.h) */
+	struct link_node *last_call, *call_before; /* owned by link: calls sent last, where replies tell (handoff.h) */
 	void (*release)(struct connection *c); /* conn's destructor */
 };
 

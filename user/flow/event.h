@@ -19,6 +19,8 @@ struct event {
 		const struct ws_rec_conn *conn;
 		const struct ws_rec_close *close;
 		const struct ws_rec_proc *proc;
+		const struct ws_rec_tie *tie;
+		const struct ws_rec_handed *handed;
 		const struct ws_rec_meta *meta;
 		const struct ws_rec_clock *clock;
 		const struct ws_rec_counters *counters;

@@ -9,6 +9,7 @@
  *   request_last    last byte read               / last byte sent
  *   response_first  first send call began        / first byte readable
  *   response_last   last send call began         / last byte read
+ *   closed          no response came: the connection's end, for then the wait was over
  */
 #ifndef FLOW_EXCHANGE_H
 #define FLOW_EXCHANGE_H
@@ -26,6 +27,8 @@ enum exchange_flag {
 	XCHG_CLIENT_ERROR = 64,	   /* an error for the client's span only */
 	XCHG_TIMEOUT = 256,	   /* given up after a long wait */
 	XCHG_SILENT = 512,
+	XCHG_SHED = 2048,	   /* bytes of it were left out on purpose: the agent sheds load */
+	XCHG_CROWDED = 1024,	   /* given up: a table of ours was full */
 };
 
 /* What identifies one exchange at both ends: NAT leaves it alone. */
@@ -39,8 +42,9 @@ struct exchange {
 	const char *protocol; /* name, static */
 	bool inbound; /* we are the server's end */
 	unsigned flags; /* enum exchange_flag */
+	uint8_t cut_for; /* XCHG_CUT: enum ws_cap */
 	struct exchange_key key;
-	uint64_t request_first, request_read, request_last, response_first, response_last;
+	uint64_t request_first, request_read, request_last, response_first, response_last, closed;
 	uint64_t request_bytes, response_bytes;
 	uint64_t response_from; /* offset in the response's direction when the request began: it can't begin before */
 	struct ws_actor reader;	 /* inbound: who read the request's last bytes; outbound: who sent its first */
@@ -53,5 +57,10 @@ struct exchange {
 	struct exchange *next; /* queue of its connection */
 	struct link_node *node; /* link's own */
 };
+
+static inline uint64_t exchange__ended(const struct exchange *x)
+{
+	return x->response_last ? x->response_last : x->closed > x->request_last ? x->closed : x->request_last;
+}
 
 #endif

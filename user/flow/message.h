@@ -51,6 +51,7 @@ struct message {
 	char error_message[256]; /* MSG_ERROR: status description; may be empty */
 	bool client_error;	 /* MSG_ERROR, but only for the client's span (HTTP 4xx) */
 	struct trace_context trace; /* request */
+	unsigned forgotten; /* names of the connection that the parser had no room for any more */
 	char tracestate[513];	    /* request; W3C list of up to 512 characters, empty if none or longer */
 };
 

@@ -21,10 +21,29 @@ enum evidence {
 	EV_CONNECTION, /* the two ends of the same bytes */
 	EV_THREAD,     /* one thread, one request at a time */
 	EV_EVENT_LOOP, /* last inbound read on this loop turn; reply restores; connect remembers */
-	EV_GOROUTINE,  /* the same goroutine */
+	EV_TURN,       /* of a loop: the one request read in the turn of the call and answered in that of its reply */
+	EV_GOROUTINE,  /* the same goroutine, or one that it handed the work to */
+	EV_CALLBACK,   /* a callback that the request, or the reply to its call, led to sent it */
+	EV_COROUTINE,  /* the coroutine that made the call answered the request next; or, tokio: it was asked by one that serves the request */
+	EV_WAKE,       /* the thread that made the call woke the one that waited for it */
+	EV_ANSWER,     /* the thread that made the call wrote the response of a request that another one read */
 	EV_MAX
 };
 const char *evidence__name(enum evidence e); /* "root", "unknown", "header", ... (wirespan.link.evidence) */
+
+/* The topmost span of the same tree that is known here, which may be the span itself. */
+struct local_root {
+	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
+	bool proved;		   /* nothing that is traced has caused it, or trace context on the wire says what did */
+	bool probe;		   /* it is a health check that succeeded, if that was wanted (linker__judge_probes) */
+};
+
+/* A request that a call was made for together with others: it is none's child. */
+struct span_link {
+	uint8_t trace_id[16], span_id[8];
+	uint8_t trace_flags;
+	enum evidence evidence;
+};
 
 struct span {
 	uint8_t trace_id[16], span_id[8], parent_id[8];
@@ -37,10 +56,14 @@ struct span {
 	enum span_status status;
 	const char *status_message; /* or NULL */
 	struct attrs *attrs;	    /* not the resource's */
+	const struct span_link *links;
+	unsigned n_links, links_dropped;
 	const struct process *process; /* whose resource it is; never NULL */
 	enum evidence evidence;
 	const char *protocol;	/* "http", "postgresql", "redis" */
 	bool lost, cut;		/* a loss, a truncation touched it */
+	struct local_root root;
 };
+typedef void span_fn(void *ctx, const struct span *s);
 
 #endif
