@@ -3,22 +3,24 @@
  * doctor.c - what this machine offers, what was chosen and why. Two tables: checks of the machine here,
  * the hooks in hooks.c; then the programs are really loaded and attached, with nothing selected.
  */
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "attach/attach.h"
 #include "attach/hooks.h"
+#include "attach/rights.h"
 #include "attach/running.h"
 
 enum verdict { FINE, NOTE, BAD };
 static const char *const marks[] = {"ok  ", "note", "NO  "};
 
-#define TEXT 400
+#define TEXT 800
+#define PROGRAMS_MAX 64
 
 static enum verdict check_kernel(char *text)
 {
@@ -55,40 +57,23 @@ static enum verdict check_lockdown(char *text)
 		snprintf(text, TEXT, "confidentiality: BPF may not read kernel memory; start with lockdown=integrity");
 		return BAD;
 	}
-	snprintf(text, TEXT, "%s: kprobes and fentry may be refused, they are not needed", mode[0] ? mode : "none");
+	snprintf(text, TEXT, "%s: fine", mode[0] ? mode : "none");
 	return FINE;
 }
 
-/* linux/capability.h */
-static const struct { int bit; const char *name, *without; bool required; } caps[] = {
-	{39, "BPF", "programs cannot be loaded", true},
-	{38, "PERFMON", "tracing programs cannot be loaded", true},
-	{19, "SYS_PTRACE", "programs of other users are not recognised (--exe, Go)", false},
-	{21, "SYS_ADMIN", "listening ports of other network namespaces are not known at the start", false},
-};
-
 static enum verdict check_caps(char *text)
 {
-	FILE *f = fopen("/proc/self/status", "re");
+	uint64_t have = rights__have();
 	enum verdict v = FINE;
-	uint64_t have = 0;
-	char line[256];
 	size_t at = 0;
 
-	while (f && fgets(line, sizeof(line), f) && sscanf(line, "CapEff: %" SCNx64, &have) != 1)
-		;
-	if (f)
-		fclose(f);
-	if (have >> 21 & 1) /* CAP_SYS_ADMIN stands for both, capabilities(7) */
-		have |= 3ull << 38;
 	*text = 0;
-	for (size_t i = 0; i < sizeof(caps) / sizeof(*caps) && at < TEXT; i++) {
-		if (have >> caps[i].bit & 1)
+	for (size_t i = 0; i < rights_n && at < TEXT; i++) {
+		if (have >> rights[i].bit & 1)
 			continue;
-		at += (size_t)snprintf(text + at, TEXT - at, "%sno CAP_%s: %s", at ? "; " : "", caps[i].name,
-				       caps[i].without);
+		at += (size_t)snprintf(text + at, TEXT - at, "%sno %s: %s", at ? "; " : "", rights[i].name, rights[i].without);
 		if (v != BAD)
-			v = caps[i].required ? BAD : NOTE;
+			v = rights[i].need == RIGHT_REQUIRED ? BAD : NOTE;
 	}
 	if (!at)
 		snprintf(text, TEXT, "all that are of use");
@@ -115,12 +100,38 @@ static enum verdict check_pid_ns(char *text)
 	return init ? FINE : BAD;
 }
 
+static enum verdict check_bpf(char *text)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "wirespan_try", 4, 4, 1, NULL), rc = fd < 0 ? fd : 0;
+	char missing[64];
+
+	if (fd >= 0)
+		close(fd);
+	rights__required(missing, sizeof(missing));
+	snprintf(text, TEXT, "bpf() %s%s%s", rc ? "is refused: " : "is allowed", rc ? strerror(-rc) : "",
+		 !rc	     ? "" :
+		 *missing    ? "; see capabilities" :
+		 rights__filtered() ? "; " RIGHTS_FILTER_ADVICE :
+			       "");
+	return rc ? BAD : FINE;
+}
+
+static enum verdict check_ring(char *text)
+{
+	int rc = attach__try_ring(ATTACH_RING_BYTES);
+
+	snprintf(text, TEXT, rc ? "no ring buffer: %s; perf buffers are used, which cost a little more" : "ring buffer",
+		 strerror(-rc));
+	return rc ? NOTE : FINE;
+}
+
 static const struct {
 	const char *name;
 	enum verdict (*run)(char *text);
 } checks[] = {
 	{"kernel", check_kernel},	  {"type information", check_btf}, {"lockdown", check_lockdown},
 	{"capabilities", check_caps},	  {"locked memory", check_memlock}, {"pid namespace", check_pid_ns},
+	{"system call", check_bpf},	  {"transport", check_ring},
 };
 
 static enum verdict print_checks(FILE *out)
@@ -138,23 +149,46 @@ static enum verdict print_checks(FILE *out)
 	return worst;
 }
 
+/* Which plan, and why none of the others. */
+static void print_plans(FILE *out, const struct btf *btf, enum attach_plan chosen)
+{
+	fprintf(out, "\ncapture plans, in order of choice\n");
+	for (enum attach_plan plan = ATTACH_PLAN_SOCK; plan <= ATTACH_PLAN_SYSCALL; plan++) {
+		int rc = 0;
+		const struct hook *h = hooks__lacking(btf, plan, &rc);
+
+		fprintf(out, "%s %-20s ", marks[plan == chosen || !h ? FINE : NOTE], plan__name(plan));
+		if (plan == chosen)
+			fprintf(out, "chosen\n");
+		else if (!h)
+			fprintf(out, "not chosen: it costs more\n");
+		else if (rc == -ENOENT)
+			fprintf(out, "not possible: this kernel has no %s (%s and later)\n", h->what, h->since);
+		else
+			fprintf(out, "not possible: the kernel refuses %s: %s\n", h->what, strerror(-rc));
+	}
+}
+
 static enum verdict print_hooks(FILE *out)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 	enum verdict worst = btf ? FINE : BAD;
 	enum attach_plan plan = btf ? hooks__choose(btf, ATTACH_PLAN_AUTO) : ATTACH_PLAN_SOCK;
 
-	fprintf(out, "\nhooks of capture plan \"%s\"%s\n", plan__name(plan),
-		plan == ATTACH_PLAN_SOCK ? "" : ": this kernel has not those of \"sock\" (6.3 and later), which cost less");
+	if (btf)
+		print_plans(out, btf, plan);
+	fprintf(out, "\nhooks of capture plan \"%s\"\n", plan__name(plan));
 	for (size_t i = 0; i < hooks_n; i++) {
 		const struct hook *h = &hooks[i];
 		bool entry, there;
+		int rc;
 		enum verdict v;
 
-		if (!(h->plans & (1u << plan)))
+		if (btf ? !hook__applies(btf, h, plan) : !(h->plans & (1u << plan)))
 			continue;
-		entry = btf && hook__by_entry(btf, h);
-		there = entry || (btf && hook__available(btf, h));
+		rc = btf ? hook__available(btf, h) : -ENOENT;
+		entry = rc && btf && hook__by_entry(btf, h);
+		there = entry || rc == 0;
 		v = there ? FINE : h->required ? BAD : NOTE;
 		fprintf(out, "%s %-20s ", marks[v], h->what);
 		if (there)
@@ -171,7 +205,7 @@ static enum verdict print_hooks(FILE *out)
 /* The proof: with nothing selected, so nobody is observed. */
 static enum verdict print_trial(FILE *out)
 {
-	struct attach_program programs[32];
+	struct attach_program programs[PROGRAMS_MAX];
 	struct selection none = {0};
 	struct attach_options o;
 	struct attach *a;
@@ -179,12 +213,13 @@ static enum verdict print_trial(FILE *out)
 
 	attach__defaults(&o);
 	a = attach__new(&none, &o, err, sizeof(err));
-	if (!a) {
+	if (!a || attach__start(a, err, sizeof(err))) {
+		attach__free(a);
 		fprintf(out, "\nNO   trial             %s\n", err);
 		return BAD;
 	}
 	fprintf(out, "\nok   trial             %zu programs load and attach; maps take %.1f MiB, %.1f of it the ring\n",
-		attach__programs(a, programs, 32), (double)attach__map_bytes(a) / 1048576, (double)o.ring_bytes / 1048576);
+		attach__programs(a, programs, PROGRAMS_MAX), (double)attach__map_bytes(a) / 1048576, (double)o.ring_bytes / 1048576);
 	attach__free(a);
 	return FINE;
 }
@@ -192,12 +227,12 @@ static enum verdict print_trial(FILE *out)
 static const char limits[] =
 	"\nwhat is not traced\n"
 	"     seen with sizes and times, but without bytes: sendfile, splice, what recvmmsg and 32-bit programs\n"
-	"     receive; more than 16 vectors or 16 KiB in one call; before 6.17 what io_uring, sendmmsg and 32-bit\n"
-	"     programs send; before 6.15 what io_uring receives\n"
+	"     receive; more than 16 vectors or 16 KiB in one call; in plan \"sock\" before 6.17 what io_uring, sendmmsg\n"
+	"     and 32-bit programs send, before 6.15 what io_uring receives\n"
 	"     seen as ciphertext only: TLS\n"
 	"     not seen: UDP, Unix sockets, MPTCP, kernel TLS ranges; as a gap: splice from a socket by io_uring\n"
 	"     seen without the ids of its goroutines: what Go newer than 1.26 made\n"
-	"     not seen in plan \"syscall\": io_uring, 32-bit programs, calls of more than 128 messages\n";
+	"     not seen in plan \"syscall\": 32-bit programs; as a gap: what io_uring moves\n";
 
 int doctor__run(FILE *out)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hooks.c - the table behind attach.c and doctor.c. Contract: hooks.h. */
+/* hooks.c - the table behind load.c and doctor.c. Contract: hooks.h. */
 #include "attach/hooks.h"
 
 #include <bpf/bpf.h>
@@ -9,34 +9,50 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SOCK (1u << ATTACH_PLAN_SOCK)
-#define CALL (1u << ATTACH_PLAN_SYSCALL)
-#define BOTH (SOCK | CALL)
+#include "util/text.h"
 
+#define SOCK (1u << ATTACH_PLAN_SOCK)
+#define ENTRY (1u << ATTACH_PLAN_FENTRY)
+#define CALL (1u << ATTACH_PLAN_SYSCALL)
+#define ALL (SOCK | ENTRY | CALL)
+
+#define NOTHING "nothing can be traced"
+#define FILE_HELPER "sock_from_file"
+
+/* clang-format off */
 const struct hook hooks[] = {
-	{"io__sent", "sock_send_length", "6.3", SOCK, true, "bytes sent", "nothing can be traced"},
-	{"io__received", "sock_recv_length", "6.3", SOCK, true, "bytes received", "nothing can be traced"},
-	{"io__send_starts", "tcp_sendmsg_locked", "6.17", SOCK, false, "when a send began", "only its end is known"},
-	{"io__data_ready", "sk_data_ready", "6.3", BOTH, false, "when bytes became readable", "only when they were read"},
-	{"io_ring__submitted", "io_uring_submit_req", "6.4", SOCK, false, "bytes that io_uring received", "only their number is known"},
-	{"io__read_unseen", "tcp_rcv_space_adjust", "4.16", SOCK, false, "bytes received by splice", "they are gaps"},
-	{"call__enters", "sys_enter", "2.6.34", CALL, true, "system calls begin", "nothing can be traced"},
-	{"call__returns", "sys_exit", "2.6.34", CALL, true, "bytes sent and received", "nothing can be traced"},
-	{"", "bpf_task_pt_regs", "5.15", BOTH, true, "arguments of system calls", "nothing can be traced"},
-	{"conn__set_state", "inet_sock_set_state", "4.16", BOTH, true, "life of connections", "nothing can be traced"},
-	{"conn__destroyed", "tcp_destroy_sock", "4.16", BOTH, true, "end of connections", "nothing can be traced"},
-	{"proc__fork", "sched_process_fork", "2.6.34", BOTH, true, "children are selected", "nothing can be traced"},
-	{"proc__exec", "sched_process_exec", "3.4", BOTH, true, "new programs are selected", "nothing can be traced"},
-	{"proc__exit", "sched_process_exit", "2.6.34", BOTH, true, "processes are forgotten", "nothing can be traced"},
-	{"sched__switch", "sched_switch", "2.6.34", BOTH, false, "turns of event loops", "more of their calls have an unknown parent"},
-	{"existing__listeners", "iter/tcp", "5.9", BOTH, false, "which ports are servers", "roles of open connections are guessed"},
-	{"existing__select", "iter/task_file", "5.9", BOTH, false, "running processes by rule", "they are selected by their next use"},
-	{"existing__sockets", "iter/task_file", "5.9", BOTH, false, "connections open before", "they are announced by their next use"},
+	{"io__sent", "sock_send_length", "6.3", SOCK, true, "bytes sent", NOTHING, NULL, NULL},
+	{"io__received", "sock_recv_length", "6.3", SOCK, true, "bytes received", NOTHING, NULL, NULL},
+	{"entry__sendmsg_returns", "fexit/tcp_sendmsg_locked", "5.5", ENTRY, true, "bytes sent", NOTHING, NULL, NULL},
+	{"entry__recvmsg_returns", "fexit/tcp_recvmsg", "5.5", ENTRY, true, "bytes received", NOTHING, NULL, NULL},
+	{"entry__sendpage_begins", "fentry/tcp_sendpage", "5.5 to 6.4", ENTRY, false, "when sendfile and splice began", "in later kernels the hooks above see it", NULL, NULL},
+	{"entry__sendpage_returns", "fexit/tcp_sendpage", "5.5 to 6.4", ENTRY, false, "bytes sent by sendfile and splice", "in later kernels the hooks above see them", NULL, NULL},
+	{"io__send_starts", "tcp_sendmsg_locked", "6.17", SOCK | ENTRY, false, "when a send began", "only its end is known", "tcp_sendmsg_locked", NULL},
+	{"io__data_ready", "sk_data_ready", "6.3", ALL, false, "when bytes became readable", "only when they were read", "sock_def_readable", NULL},
+	{"io_ring__submitted", "io_uring_submit_req", "6.4", SOCK, false, "bytes that io_uring received", "only their number is known", NULL, NULL},
+	{"io__read_unseen", "tcp_rcv_space_adjust", "4.16", SOCK | ENTRY, false, "bytes received by splice", "they are gaps", NULL, NULL},
+	{"call__enters", "sys_enter", "2.6.34", CALL, true, "system calls begin", NOTHING, NULL, NULL},
+	{"call__returns", "sys_exit", "2.6.34", CALL, true, "bytes sent and received", NOTHING, NULL, NULL},
+	{"conn__set_state", "inet_sock_set_state", "4.16", ALL, true, "life of connections", NOTHING, NULL, NULL},
+	{"conn__destroyed", "tcp_destroy_sock", "4.16", ALL, true, "end of connections", NOTHING, NULL, NULL},
+	{"proc__fork", "sched_process_fork", "2.6.34", ALL, true, "children are selected", NOTHING, NULL, NULL},
+	{"proc__exec", "sched_process_exec", "3.4", ALL, true, "new programs are selected", NOTHING, NULL, NULL},
+	{"proc__exit", "sched_process_exit", "2.6.34", ALL, true, "processes are forgotten", NOTHING, NULL, NULL},
+	{"proc__cgroup_made", "cgroup_mkdir", "4.18", ALL, false, "new containers are selected", "when their first program starts", NULL, NULL},
+	{"proc__cgroup_gone", "cgroup_rmdir", "4.18", ALL, false, "old containers are forgotten", "their entries stay until others need the room", NULL, NULL},
+	{"sched__switch", "sched_switch", "2.6.34", ALL, false, "turns of event loops", "more of their calls have an unknown parent", NULL, NULL},
+	{"wake__waking", "sched_waking", "2.6.34", ALL, false, "who completes in pools of threads", "parents of their calls are unknown", NULL, NULL},
+	{"existing__listeners", "iter/tcp", "5.9", ALL, false, "which ports are servers", "roles of open connections are guessed", NULL, NULL},
+	{"existing__select", "iter/task_file", "5.8", ALL, false, "running processes by rule", "they are selected by their next use", NULL, FILE_HELPER},
+	{"existing__sockets", "iter/task_file", "5.8", ALL, false, "connections open before", "they are announced by their next use", NULL, FILE_HELPER},
+	{"existing__select_walk", "iter/task_file", "5.8", ALL, false, "running processes by rule", "they are selected by their next use", NULL, "!" FILE_HELPER},
+	{"existing__sockets_walk", "iter/task_file", "5.8", ALL, false, "connections open before", "they are announced by their next use", NULL, "!" FILE_HELPER},
 };
+/* clang-format on */
 const size_t hooks_n = sizeof(hooks) / sizeof(*hooks);
 
 /* Helper functions of BPF are enumerators: BPF_FUNC_task_pt_regs. */
-static bool helper__available(const struct btf *vmlinux, const char *name)
+bool kernel__has_helper(const struct btf *vmlinux, const char *name)
 {
 	const struct btf_type *t = btf__type_by_id(vmlinux, (__u32)btf__find_by_name_kind(vmlinux, "bpf_func_id", BTF_KIND_ENUM));
 
@@ -49,63 +65,83 @@ static bool helper__available(const struct btf *vmlinux, const char *name)
 	return false;
 }
 
-/* Tracepoints leave a typedef in BTF, iterators a function (kernel/bpf/bpf_iter.c: bpf_iter_<target>). */
-bool hook__available(const struct btf *vmlinux, const struct hook *h)
+unsigned kernel__args(const struct btf *vmlinux, const char *function)
 {
-	char name[64];
+	int id = btf__find_by_name_kind(vmlinux, function, BTF_KIND_FUNC);
+	const struct btf_type *t = id > 0 ? btf__type_by_id(vmlinux, (__u32)id) : NULL;
 
-	if (strncmp(h->what, "iter/", 5) == 0) {
-		snprintf(name, sizeof(name), "bpf_iter_%s", h->what + 5);
-		return btf__find_by_name_kind(vmlinux, name, BTF_KIND_FUNC) > 0;
-	}
-	if (strncmp(h->what, "bpf_", 4) == 0)
-		return helper__available(vmlinux, h->what + 4);
-	snprintf(name, sizeof(name), "btf_trace_%s", h->what);
-	return btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) > 0;
+	t = t ? btf__type_by_id(vmlinux, t->type) : NULL;
+	return t && btf_is_func_proto(t) ? btf_vlen(t) : 0;
+}
+
+bool hook__applies(const struct btf *vmlinux, const struct hook *h, enum attach_plan plan)
+{
+	if (!(h->plans & (1u << plan)))
+		return false;
+	if (!h->helper)
+		return true;
+	return h->helper[0] == '!' ? !kernel__has_helper(vmlinux, h->helper + 1) : kernel__has_helper(vmlinux, h->helper);
 }
 
 /* Tried with a program that does nothing: kernels refuse at loading or at attaching, for many reasons. */
-static bool entry__allowed(int function)
+static int entry__try(const struct btf *vmlinux, const char *function)
 {
 	const struct bpf_insn nothing[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
-	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = BPF_TRACE_FENTRY, .attach_btf_id = (__u32)function);
-	int prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "wirespan_try", "GPL", nothing, 2, &o), link;
+	int id = btf__find_by_name_kind(vmlinux, function, BTF_KIND_FUNC), prog, link, rc;
+	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = BPF_TRACE_FENTRY, .attach_btf_id = (__u32)id);
 
+	if (id <= 0)
+		return -ENOENT;
+	prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "wirespan_try", "GPL", nothing, 2, &o);
 	if (prog < 0)
-		return false;
+		return prog;
 	link = bpf_raw_tracepoint_open(NULL, prog);
+	rc = link < 0 ? link : 0;
 	if (link >= 0)
 		close(link);
 	close(prog);
-	return link >= 0;
+	return rc;
+}
+
+/* Tracepoints leave a typedef in BTF, iterators a function (kernel/bpf/bpf_iter.c: bpf_iter_<target>). */
+int hook__available(const struct btf *vmlinux, const struct hook *h)
+{
+	const char *slash = strchr(h->what, '/');
+	char name[64];
+
+	if (slash && strncmp(h->what, "iter/", 5) != 0)
+		return entry__try(vmlinux, slash + 1);
+	snprintf(name, sizeof(name), "%s%s", slash ? "bpf_iter_" : "btf_trace_", slash ? slash + 1 : h->what);
+	return btf__find_by_name_kind(vmlinux, name, slash ? BTF_KIND_FUNC : BTF_KIND_TYPEDEF) > 0 ? 0 : -ENOENT;
 }
 
 bool hook__by_entry(const struct btf *vmlinux, const struct hook *h)
 {
-	int function;
-
-	if (strcmp(h->program, "io__send_starts") != 0 || hook__available(vmlinux, h))
-		return false;
-	function = btf__find_by_name_kind(vmlinux, h->what, BTF_KIND_FUNC);
-	return function > 0 && entry__allowed(function);
+	return h->entry && hook__available(vmlinux, h) != 0 && entry__try(vmlinux, h->entry) == 0;
 }
 
-static bool plan__available(const struct btf *vmlinux, enum attach_plan plan)
+const struct hook *hooks__lacking(const struct btf *vmlinux, enum attach_plan plan, int *rc)
 {
 	for (size_t i = 0; i < hooks_n; i++)
-		if (hooks[i].required && hooks[i].plans & (1u << plan) && !hook__available(vmlinux, &hooks[i]))
-			return false;
-	return true;
+		if (hooks[i].required && hook__applies(vmlinux, &hooks[i], plan) &&
+		    (*rc = hook__available(vmlinux, &hooks[i])) != 0)
+			return &hooks[i];
+	return NULL;
 }
 
 enum attach_plan hooks__choose(const struct btf *vmlinux, enum attach_plan wanted)
 {
+	int rc;
+
 	if (wanted != ATTACH_PLAN_AUTO)
 		return wanted;
-	return plan__available(vmlinux, ATTACH_PLAN_SOCK) ? ATTACH_PLAN_SOCK : ATTACH_PLAN_SYSCALL;
+	for (enum attach_plan plan = ATTACH_PLAN_SOCK; plan < ATTACH_PLAN_SYSCALL; plan++)
+		if (!hooks__lacking(vmlinux, plan, &rc))
+			return plan;
+	return ATTACH_PLAN_SYSCALL;
 }
 
-static const char *const names[] = {"auto", "sock", "syscall"};
+static const char *const names[] = {"auto", "sock", "fentry", "syscall"};
 
 const char *plan__name(enum attach_plan plan)
 {
@@ -114,12 +150,12 @@ const char *plan__name(enum attach_plan plan)
 
 int attach__parse_plan(const char *text, enum attach_plan *plan, char *err, size_t err_size)
 {
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (strcmp(names[i], text) == 0) {
-			*plan = (enum attach_plan)i;
-			return 0;
-		}
+	int i = text__one_of(text, names, sizeof(names) / sizeof(*names));
+
+	if (i < 0) {
+		snprintf(err, err_size, "capture plan \"%s\": there are auto, sock, fentry, syscall", text);
+		return i;
 	}
-	snprintf(err, err_size, "capture plan \"%s\": there are auto, sock, syscall", text);
-	return -EINVAL;
+	*plan = (enum attach_plan)i;
+	return 0;
 }

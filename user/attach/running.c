@@ -15,18 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/proc.h"
+
 #define DEPTH_MAX 64
 #define NETNS_MAX 256
 
 #define EXITING 0x4 /* PF_EXITING, include/linux/sched.h */
 #define INIT_PID_NS 0xEFFFFFFCu /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
-
-/* Of /proc/PID/stat, proc(5). */
-struct stat_line {
-	uint32_t parent;
-	unsigned flags;
-	unsigned long long start; /* clock ticks since boot */
-};
 
 struct entry {
 	uint32_t pid, parent;
@@ -38,42 +33,18 @@ struct running {
 	size_t n, room;
 };
 
-/* "pid (comm) S ppid ...": comm may hold anything, also ")". */
-static bool stat__read(const char *path, struct stat_line *s)
-{
-	char line[512], *p;
-	FILE *f = fopen(path, "re");
-	bool ok;
-
-	if (!f)
-		return false;
-	ok = fgets(line, sizeof(line), f) && (p = strrchr(line, ')')) &&
-	     sscanf(p + 1, " %*c %u %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &s->parent,
-		    &s->flags, &s->start) == 3;
-	fclose(f);
-	return ok;
-}
-
-static bool stat__of(uint32_t pid, struct stat_line *s)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-	return stat__read(path, s);
-}
-
 uint64_t process__start(uint32_t pid)
 {
-	struct stat_line s;
+	struct proc_stat s;
 
-	return stat__of(pid, &s) ? s.start + 1 : 0;
+	return proc__stat(pid, 0, &s) ? s.start + 1 : 0;
 }
 
 /* Its first thread may have ended before the others. */
 static bool threads__live(uint32_t pid)
 {
 	char path[64];
-	struct stat_line s;
+	struct proc_stat s;
 	struct dirent *e;
 	bool live = false;
 	DIR *d;
@@ -81,10 +52,9 @@ static bool threads__live(uint32_t pid)
 	snprintf(path, sizeof(path), "/proc/%u/task", pid);
 	d = opendir(path);
 	while (d && !live && (e = readdir(d))) {
-		if (!isdigit((unsigned char)e->d_name[0]))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%u/task/%.20s/stat", pid, e->d_name);
-		live = stat__read(path, &s) && !(s.flags & EXITING);
+		uint32_t tid = (uint32_t)strtoul(e->d_name, NULL, 10);
+
+		live = tid && proc__stat(pid, tid, &s) && !(s.flags & EXITING);
 	}
 	if (d)
 		closedir(d);
@@ -93,9 +63,9 @@ static bool threads__live(uint32_t pid)
 
 bool process__lives(uint32_t pid, uint64_t start)
 {
-	struct stat_line s;
+	struct proc_stat s;
 
-	return stat__of(pid, &s) && s.start + 1 == start && (!(s.flags & EXITING) || threads__live(pid));
+	return proc__stat(pid, 0, &s) && s.start + 1 == start && (!(s.flags & EXITING) || threads__live(pid));
 }
 
 bool running__sees_all(void)
@@ -107,10 +77,10 @@ bool running__sees_all(void)
 
 static bool running__add(struct running *r, uint32_t pid)
 {
-	struct stat_line s = {0};
+	struct proc_stat s;
 	struct entry *v;
 
-	if (!stat__of(pid, &s))
+	if (!proc__stat(pid, 0, &s))
 		return true; /* gone */
 	if (r->n == r->room) {
 		r->room = r->room ? r->room * 2 : 256;
@@ -164,7 +134,7 @@ uint64_t running__start(const struct running *r, size_t i)
 	return r->v[i].start;
 }
 
-static uint32_t running__parent(const struct running *r, uint32_t pid)
+uint32_t running__parent(const struct running *r, uint32_t pid)
 {
 	for (size_t i = 0; i < r->n; i++)
 		if (r->v[i].pid == pid)
@@ -187,19 +157,11 @@ bool running__is_wanted(const struct running *r, size_t i, const struct selectio
 
 bool running__exe_matches(uint32_t pid, const char *path, const struct selection *sel)
 {
-	static const char gone[] = " (deleted)";
-	char link[32], exe[PATH_MAX];
-	ssize_t n;
+	char exe[PATH_MAX];
+	size_t n = proc__exe(pid, exe, sizeof(exe));
 
-	snprintf(link, sizeof(link), "/proc/%u/exe", pid);
-	n = readlink(link, exe, sizeof(exe) - 1);
-	if (n > 0) {
-		exe[n] = 0;
-		if ((size_t)n >= sizeof(gone) && strcmp(exe + n - (sizeof(gone) - 1), gone) == 0)
-			exe[n - (ssize_t)(sizeof(gone) - 1)] = 0;
-	}
 	for (size_t i = 0; i < sel->n_exes; i++)
-		if ((n > 0 && fnmatch(sel->exes[i], exe, 0) == 0) || (path && fnmatch(sel->exes[i], path, 0) == 0))
+		if ((n && fnmatch(sel->exes[i], exe, 0) == 0) || (path && fnmatch(sel->exes[i], path, 0) == 0))
 			return true;
 	return false;
 }

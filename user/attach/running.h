@@ -17,6 +17,7 @@ void running__free(struct running *r);
 size_t running__count(const struct running *r);
 uint32_t running__pid(const struct running *r, size_t i);
 uint64_t running__start(const struct running *r, size_t i);
+uint32_t running__parent(const struct running *r, uint32_t pid); /* 0: none that is known */
 /* Is it one of the selection's pids or a descendant of one? */
 bool running__is_wanted(const struct running *r, size_t i, const struct selection *sel);
 
