@@ -2,12 +2,14 @@
 /* capture.c - events from a ring or from a file. Contract: capture.h. */
 #include "capture/capture.h"
 
-#include <bpf/libbpf.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "capture/perf.h"
 #include "capture/recording.h"
+#include "capture/ring.h"
 
 #define LIVE_MAX 50000 /* records a call: timers and signals must have their turn as well */
 #define FILE_MAX 1000
@@ -16,7 +18,8 @@ struct capture {
 	event_fn *fn;
 	void *ctx;
 	struct capture_counters counters;
-	struct ring_buffer *ring; /* live */
+	struct ring_source *ring; /* live, one of them */
+	struct perf_source *perf;
 	struct recording_reader *file;
 	int passed; /* records of this call */
 	bool broken; /* file: told by its reader, for good */
@@ -43,7 +46,7 @@ static int capture__sample(void *ctx, void *p, size_t n)
 	struct capture *c = ctx;
 
 	capture__pass(c, p, n);
-	return c->passed < LIVE_MAX ? 0 : -ECANCELED; /* libbpf stops; the record counts as consumed */
+	return c->passed < LIVE_MAX ? 0 : -ECANCELED; /* the rest has to wait */
 }
 
 static struct capture *capture__new(event_fn *fn, void *ctx, char *err, size_t err_size)
@@ -59,16 +62,23 @@ static struct capture *capture__new(event_fn *fn, void *ctx, char *err, size_t e
 	return c;
 }
 
-struct capture *capture__live(int ring_fd, event_fn *fn, void *ctx, char *err, size_t err_size)
+struct capture *capture__live(int ring_fd, size_t bytes, event_fn *fn, void *ctx, char *err, size_t err_size)
 {
 	struct capture *c = capture__new(fn, ctx, err, err_size);
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
 
 	if (!c)
 		return NULL;
-	c->ring = ring_buffer__new(ring_fd, capture__sample, c, NULL);
-	if (c->ring)
+	bpf_obj_get_info_by_fd(ring_fd, &info, &size);
+	if (info.type == BPF_MAP_TYPE_PERF_EVENT_ARRAY)
+		c->perf = perf_source__new(ring_fd, bytes, capture__sample, c);
+	else
+		c->ring = ring_source__new(ring_fd, info.max_entries, capture__sample, c);
+	if (c->ring || c->perf)
 		return c;
-	snprintf(err, err_size, "ring buffer: %s; `wirespan doctor` shows the limits", strerror(errno));
+	snprintf(err, err_size, "%s: %s; `wirespan doctor` shows the limits",
+		 info.type == BPF_MAP_TYPE_PERF_EVENT_ARRAY ? "perf buffers" : "ring buffer", strerror(errno));
 	free(c);
 	return NULL;
 }
@@ -90,14 +100,17 @@ void capture__free(struct capture *c)
 {
 	if (!c)
 		return;
-	ring_buffer__free(c->ring);
+	ring_source__free(c->ring);
+	perf_source__free(c->perf);
 	recording_reader__free(c->file);
 	free(c);
 }
 
 int capture__fd(const struct capture *c)
 {
-	return c->ring ? ring_buffer__epoll_fd(c->ring) : -1;
+	if (c->perf)
+		return perf_source__fd(c->perf);
+	return c->ring ? ring_source__fd(c->ring) : -1;
 }
 
 static int capture__read_file(struct capture *c)
@@ -119,10 +132,24 @@ int capture__read(struct capture *c)
 	int rc;
 
 	c->passed = 0;
-	if (!c->ring)
-		return capture__read_file(c);
-	rc = ring_buffer__consume(c->ring);
-	return rc < 0 && rc != -ECANCELED ? rc : c->passed;
+	if (c->ring) {
+		ring_source__read(c->ring);
+		return c->passed;
+	}
+	if (c->perf) {
+		rc = perf_source__read(c->perf);
+		return rc < 0 ? rc : c->passed;
+	}
+	return capture__read_file(c);
+}
+
+void capture__drain(struct capture *c)
+{
+	int n;
+
+	do
+		n = capture__read(c);
+	while (n > 0 || (n == 0 && c->perf && perf_source__held(c->perf)));
 }
 
 const struct capture_counters *capture__counters(const struct capture *c)

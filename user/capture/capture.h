@@ -20,9 +20,9 @@ struct capture_counters {
 
 struct capture;
 
-/* Reads the ring. ring_fd is borrowed. NULL with a message. */
-struct capture *capture__live(int ring_fd, event_fn *fn, void *ctx, char *err, size_t err_size);
-/* Reads a recording. NULL with a message (no file, no recording, other version, ...). */
+/* Reads a ring buffer, or perf buffers that are to take `bytes` together. ring_fd is borrowed. NULL with a message. */
+struct capture *capture__live(int ring_fd, size_t bytes, event_fn *fn, void *ctx, char *err, size_t err_size);
+/* Reads a recording, plain or gzipped. NULL with a message (no file, no recording, other version, ...). */
 struct capture *capture__file(const char *path, event_fn *fn, void *ctx, char *err, size_t err_size);
 void capture__free(struct capture *c);
 
@@ -33,6 +33,8 @@ int capture__fd(const struct capture *c);
  * a file that is cut off or damaged gives what is whole before that, then -EBADMSG at every call.
  */
 int capture__read(struct capture *c);
+/* Live, when nothing is made any more: passes on all that is left, also what is held for its order. */
+void capture__drain(struct capture *c);
 const struct capture_counters *capture__counters(const struct capture *c);
 
 /*
@@ -46,6 +48,8 @@ int recording__event(struct recording *r, const struct event *e);
 int recording__clock(struct recording *r, uint64_t mono_ns, uint64_t wall_ns);
 int recording__meta(struct recording *r, uint64_t time_ns, uint32_t pid, const char *text, size_t size);
 int recording__counters(struct recording *r, uint64_t time_ns, const uint64_t value[WS_CNT_MAX]);
+/* What was written so far goes to the file. 0 or the first -errno. */
+int recording__flush(struct recording *r);
 /* Flushes and closes. 0 or the first -errno. */
 int recording__close(struct recording *r);
 /* Decides whether n bytes at p are one valid record; fills e. Used by both sources and by the fuzzer. */

@@ -17,7 +17,7 @@ static bool data__check(const void *p, size_t fixed, size_t *text)
 
 	memcpy(&d, p, fixed);
 	*text = d.cap_len;
-	return d.cap_len <= d.wire_len && d.cap_len <= WS_PAYLOAD_MAX && d.dir <= WS_DIR_OUT && d.cap <= WS_CAP_FAULT;
+	return d.cap_len <= d.wire_len && d.cap_len <= WS_PAYLOAD_MAX && d.dir <= WS_DIR_OUT && d.cap <= WS_CAP_LOAD;
 }
 
 static bool conn__check(const void *p, size_t fixed, size_t *text)
@@ -25,7 +25,8 @@ static bool conn__check(const void *p, size_t fixed, size_t *text)
 	struct ws_rec_conn c;
 
 	memcpy(&c, p, fixed);
-	return c.role <= WS_ROLE_CONNECTED && c.origin <= WS_ORIGIN_EXISTING && c.failed <= 1;
+	*text = c.head.size - fixed; /* older recordings end here */
+	return (!*text || *text == sizeof(c) - fixed) && c.role <= WS_ROLE_CONNECTED && c.origin <= WS_ORIGIN_EXISTING && c.failed <= 1;
 }
 
 static bool proc__check(const void *p, size_t fixed, size_t *text)
@@ -34,7 +35,17 @@ static bool proc__check(const void *p, size_t fixed, size_t *text)
 
 	memcpy(&r, p, fixed);
 	*text = r.path_len;
+	if (r.what == WS_PROC_CGROUP_MADE || r.what == WS_PROC_CGROUP_GONE)
+		return r.path_len <= WS_CGROUP_PATH_LEN;
 	return r.path_len <= WS_PATH_LEN && r.what >= WS_PROC_FORK && r.what <= WS_PROC_EXIT && r.selected <= 1;
+}
+
+static bool tie__check(const void *p, size_t fixed, size_t *text)
+{
+	struct ws_rec_tie t;
+
+	memcpy(&t, p, fixed);
+	return t.what >= WS_TIE_WOKE && t.what <= WS_TIE_PROMISE;
 }
 
 static bool meta__check(const void *p, size_t fixed, size_t *text)
@@ -62,9 +73,11 @@ static const struct shape {
 	bool hands_text;					  /* what follows is the event's text */
 } shapes[] = {
 	[WS_REC_DATA] = {offsetof(struct ws_rec_data, payload), data__check, true},
-	[WS_REC_CONN] = {sizeof(struct ws_rec_conn), conn__check, false},
+	[WS_REC_CONN] = {offsetof(struct ws_rec_conn, sent), conn__check, false},
 	[WS_REC_CLOSE] = {sizeof(struct ws_rec_close), NULL, false},
 	[WS_REC_PROC] = {offsetof(struct ws_rec_proc, path), proc__check, true},
+	[WS_REC_TIE] = {sizeof(struct ws_rec_tie), tie__check, false},
+	[WS_REC_HANDED] = {sizeof(struct ws_rec_handed), NULL, false},
 	[WS_REC_META] = {offsetof(struct ws_rec_meta, text), meta__check, true},
 	[WS_REC_CLOCK] = {sizeof(struct ws_rec_clock), NULL, false},
 	[WS_REC_COUNTERS] = {sizeof(struct ws_rec), counters__check, true},

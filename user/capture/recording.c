@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "capture/capture.h"
 
@@ -93,6 +94,13 @@ int recording__counters(struct recording *r, uint64_t time_ns, const uint64_t va
 	return recording__record(r, &h, sizeof(h), value, sizeof(*value) * WS_CNT_MAX);
 }
 
+int recording__flush(struct recording *r)
+{
+	if (fflush(r->f) && r->rc == 0)
+		r->rc = -errno;
+	return r->rc;
+}
+
 int recording__close(struct recording *r)
 {
 	int rc;
@@ -107,7 +115,7 @@ int recording__close(struct recording *r)
 }
 
 struct recording_reader {
-	FILE *f;
+	gzFile f; /* plain files are read through it as they are */
 	int rc; /* why it ended, for good */
 	uint64_t buf[RECORDING_RECORD_MAX / sizeof(uint64_t)];
 };
@@ -119,12 +127,12 @@ struct recording_reader *recording_reader__new(const char *path, char *err, size
 
 	if (r)
 		r->rc = 0;
-	if (!r || !(r->f = fopen(path, "re"))) {
+	if (!r || !(r->f = gzopen(path, "re"))) {
 		snprintf(err, err_size, "\"%s\": %s; make one with `wirespan record -o FILE`", path, strerror(errno));
 		free(r);
 		return NULL;
 	}
-	if (fread(&h, sizeof(h), 1, r->f) != 1 || memcmp(h.magic, head_now.magic, sizeof(h.magic)))
+	if (gzread(r->f, &h, sizeof(h)) != sizeof(h) || memcmp(h.magic, head_now.magic, sizeof(h.magic)))
 		snprintf(err, err_size, "\"%s\" is no recording; make one with `wirespan record -o FILE`", path);
 	else if (h.order != head_now.order)
 		snprintf(err, err_size, "\"%s\" was recorded on a machine of the other byte order; replay it there", path);
@@ -141,26 +149,27 @@ void recording_reader__free(struct recording_reader *r)
 {
 	if (!r)
 		return;
-	fclose(r->f);
+	gzclose(r->f);
 	free(r);
 }
 
 int recording_reader__next(struct recording_reader *r, const void **p, size_t *n)
 {
 	struct ws_rec h;
-	size_t got, rest;
+	int got, rest, error;
 
 	if (r->rc)
 		return r->rc;
-	got = fread(&h, 1, sizeof(h), r->f);
-	if (got == 0 && !ferror(r->f))
+	got = gzread(r->f, &h, sizeof(h));
+	gzerror(r->f, &error);
+	if (got == 0 && error == Z_OK)
 		return 0;
 	/* Where a record ends is told by its size alone: a wrong one cannot be passed over. */
-	if (got < sizeof(h) || h.size < sizeof(h) || h.size > sizeof(r->buf) - 8)
+	if (got < (int)sizeof(h) || h.size < sizeof(h) || h.size > sizeof(r->buf) - 8)
 		return r->rc = -EBADMSG;
 	memcpy(r->buf, &h, sizeof(h));
-	rest = h.size - sizeof(h) + padding(h.size);
-	if (rest && fread((char *)r->buf + sizeof(h), rest, 1, r->f) != 1)
+	rest = (int)(h.size - sizeof(h) + padding(h.size));
+	if (rest && gzread(r->f, (char *)r->buf + sizeof(h), (unsigned)rest) != rest)
 		return r->rc = -EBADMSG;
 	*p = r->buf;
 	*n = h.size;

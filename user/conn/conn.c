@@ -3,63 +3,18 @@
  * conn.c - in: events; out: chunks, in order, one connection and direction at a time.
  *
  * Events of one socket may arrive slightly out of order, because the kernel reports a send after it
- * has dropped the socket's lock. A transfer ahead of its turn waits (bounded in number and time);
- * what never comes is a gap. A closed connection lingers for a moment for the same reason.
+ * has dropped the socket's lock: order.c. A closed connection lingers for a moment for the same reason.
  */
 #include "conn/conn.h"
 
+#include <netinet/tcp.h>
 #include <stdlib.h>
 
-#include "conn/peer.h"
-#include "util/list.h"
-#include "util/table.h"
+#include "conn/state.h"
 
 #define CONNS_MAX 65536
-#define HELD_MAX 32		     /* transfers of one direction that wait for an earlier one */
-#define HELD_NS (100ull * 1000000)   /* how long */
+#define HELD_NS (100ull * 1000000)   /* that a transfer waits for an earlier one */
 #define LINGER_NS (100ull * 1000000) /* a closed connection */
-
-/* A transfer that came too early, copied. */
-struct held {
-	struct held *next;
-	uint64_t since;
-	struct ws_rec_data *data; /* behind this, with its payload */
-};
-
-struct stream {
-	bool known;    /* next means something */
-	bool begun;    /* a chunk was passed on */
-	uint64_t next; /* offset of the next byte: TCP sequence, extended */
-	uint64_t lost; /* bytes lost since the last chunk */
-	struct held *held;
-	unsigned n_held;
-};
-
-struct entry {
-	struct connection c;
-	struct stream stream[2];
-	int last_dir; /* of the last chunk, -1 none */
-	bool addressed; /* a CONN record came */
-	uint64_t closed_at;
-	uint32_t end[2];       /* the socket's last sequence numbers: by enum ws_dir */
-	bool lost_records[2];  /* the kernel could not make all records of that direction */
-	struct list by_use;
-	struct list lingering;
-};
-
-struct conns {
-	struct table by_id;
-	struct peers peers;
-	struct decode *decode;
-	struct exchanges *exchanges;
-	struct meta *meta;
-	budget_fn *budget;
-	void *budget_ctx;
-	struct conn_counters counters;
-	struct list by_use;    /* all entries, least recently used first */
-	struct list lingering; /* closed ones, by time */
-	unsigned n_held;
-};
 
 struct conns *conns__new(struct decode *d, struct exchanges *x, struct meta *m, budget_fn *budget, void *ctx)
 {
@@ -85,7 +40,7 @@ static void entry__release(struct connection *c)
 	free(e);
 }
 
-static void entry__use_process(struct conns *cs, struct entry *e, uint32_t tgid)
+void entry__use_process(struct conns *cs, struct entry *e, uint32_t tgid)
 {
 	struct process *p;
 
@@ -95,89 +50,6 @@ static void entry__use_process(struct conns *cs, struct entry *e, uint32_t tgid)
 	p = process__ref(meta__process(cs->meta, tgid));
 	process__unref(e->c.process);
 	e->c.process = p;
-}
-
-/* Passes one transfer on. lost: bytes known to be missing before it. */
-static void stream__deliver(struct conns *cs, struct entry *e, const struct ws_rec_data *d, const char *payload)
-{
-	struct stream *s = &e->stream[d->dir], *other = &e->stream[!d->dir];
-	struct ws_budget_pair budget;
-	bool for_port;
-	struct chunk c = {
-		.dir = d->dir,
-		.offset = s->next,
-		.peer_offset = other->known ? other->next : 0,
-		.bytes = {payload, d->cap_len},
-		.missing = d->wire_len - d->cap_len,
-		.cap = d->cap,
-		.lost_before = s->lost,
-		.turned = e->last_dir != d->dir,
-		.at = {d->start_ns, d->head.time_ns, d->actor, d->polls, d->watched},
-	};
-
-	entry__use_process(cs, e, d->actor.tgid);
-	e->last_dir = d->dir;
-	s->next += d->wire_len;
-	s->begun = true;
-	s->lost = 0;
-	decode__chunk(cs->decode, &e->c, &c);
-	if (cs->budget && decode__budget(cs->decode, &e->c, &budget, &for_port))
-		cs->budget(cs->budget_ctx, &e->c, &budget, for_port);
-}
-
-static void stream__skip(struct conns *cs, struct entry *e, enum ws_dir dir, uint64_t bytes)
-{
-	struct stream *s = &e->stream[dir];
-
-	s->next += bytes;
-	s->lost += bytes;
-	e->c.lost_bytes[dir] += bytes;
-	cs->counters.gaps++;
-	cs->counters.gap_bytes += bytes;
-}
-
-/* Passes on what waits and is now in turn; with `force` also what is not. */
-static void stream__drain(struct conns *cs, struct entry *e, enum ws_dir dir, bool force)
-{
-	struct stream *s = &e->stream[dir];
-
-	while (s->held) {
-		struct held *h = s->held;
-		int32_t ahead = (int32_t)(h->data->seq - (uint32_t)s->next);
-
-		if (ahead > 0 && !force && s->n_held <= HELD_MAX)
-			return;
-		s->held = h->next;
-		s->n_held--;
-		cs->n_held--;
-		if (ahead > 0)
-			stream__skip(cs, e, dir, (uint64_t)ahead);
-		if (ahead >= 0)
-			stream__deliver(cs, e, h->data, (const char *)h->data->payload);
-		else
-			cs->counters.duplicates++;
-		free(h);
-	}
-}
-
-static void stream__hold(struct conns *cs, struct entry *e, const struct ws_rec_data *d, struct slice payload)
-{
-	struct stream *s = &e->stream[d->dir];
-	struct held *h = malloc(sizeof(*h) + sizeof(*d) + payload.n), **at = &s->held;
-
-	if (!h)
-		abort();
-	h->data = (struct ws_rec_data *)(h + 1);
-	*h->data = *d;
-	h->since = d->head.time_ns;
-	memcpy(h->data->payload, payload.p, payload.n);
-	while (*at && (int32_t)((*at)->data->seq - d->seq) < 0)
-		at = &(*at)->next;
-	h->next = *at;
-	*at = h;
-	s->n_held++;
-	cs->n_held++;
-	cs->counters.reordered++;
 }
 
 static struct entry *entry__new(struct conns *cs);
@@ -202,56 +74,91 @@ static struct entry *entry__get(struct conns *cs, uint64_t id)
 static void conns__data(struct conns *cs, const struct ws_rec_data *d, struct slice payload)
 {
 	struct entry *e = entry__get(cs, d->conn);
-	struct stream *s = &e->stream[d->dir];
-	int32_t ahead;
 
 	if (!e->addressed)
 		cs->counters.unknown++;
-	if (!s->known) {
-		s->known = true;
-		/* Far from 0, so that a step back never underflows. */
-		s->next = (1ull << 32) + d->seq;
-	}
-	ahead = (int32_t)(d->seq - (uint32_t)s->next);
-	if (ahead < 0 && !s->begun) {
-		/* The connection was announced by this very transfer, after it had moved the bytes. */
-		s->next -= (uint64_t)-(int64_t)ahead;
-		ahead = 0;
-	}
-	if (ahead < 0) {
-		cs->counters.duplicates++;
+	order__take(cs, e, d, payload);
+}
+
+/*
+ * Bytes that came first may have told the role to decode: a record that knows none changes nothing; one
+ * that knows better turns requests into responses, so what was made of them is let go.
+ */
+static void entry__set_role(struct conns *cs, struct entry *e, enum ws_role role)
+{
+	const enum ws_dir before = connection__request_dir(&e->c);
+	const struct connection now = {.role = role};
+
+	if (role == WS_ROLE_UNKNOWN)
 		return;
+	if (connection__request_dir(&now) != before && (e->stream[0].begun || e->stream[1].begun)) {
+		decode__closed(cs->decode, &e->c, 0);
+		exchanges__closed(cs->exchanges, &e->c, 0);
 	}
-	if (ahead > 0) {
-		stream__hold(cs, e, d, payload);
-	} else {
-		stream__deliver(cs, e, d, payload.p);
+	e->c.role = role;
+}
+
+bool record__moved(const struct ws_rec_conn *r, struct conn_moved *m)
+{
+	uint32_t first[2];
+
+	if (r->head.size < sizeof(*r) || r->head.flags & WS_CONN_CONNECTING || r->failed)
+		return false;
+	first[WS_DIR_IN] = r->rcv_seq - (uint32_t)r->read;
+	first[WS_DIR_OUT] = r->snd_seq - (uint32_t)r->sent;
+	m->key = hash__bytes(r->netns, first, sizeof(first));
+	m->key = hash__bytes(m->key + r->local_port, r->local, sizeof(r->local));
+	m->key = hash__bytes(m->key + r->remote_port, r->remote, sizeof(r->remote)) | 1;
+	m->bytes[WS_DIR_IN] = r->read;
+	m->bytes[WS_DIR_OUT] = r->sent;
+	return true;
+}
+
+/* Both directions have an offset by now, or nothing is known of what they have moved. */
+static void entry__moved(struct entry *e, const struct ws_rec_conn *r, const uint32_t seq[2])
+{
+	struct conn_moved m;
+
+	if (!record__moved(r, &m))
+		return;
+	for (int dir = 0; dir < 2; dir++) {
+		struct stream *s = &e->stream[dir];
+
+		if (!s->known)
+			return;
+		e->before[dir] = m.bytes[dir] - (s->next + (uint64_t)(int64_t)(int32_t)(seq[dir] - (uint32_t)s->next));
 	}
-	stream__drain(cs, e, d->dir, false);
+	e->key = m.key;
 }
 
 static void conns__opened(struct conns *cs, const struct ws_rec_conn *r)
 {
 	const uint32_t seq[2] = {r->rcv_seq, r->snd_seq};
+	const bool connecting = r->head.flags & WS_CONN_CONNECTING, existing = r->origin == WS_ORIGIN_EXISTING;
 	struct entry *e = table__get(&cs->by_id, r->conn);
 
 	/* A socket that connects again after a failure has the same cookie. */
+	if (e && connecting && e->addressed && !e->closed_at)
+		e->closed_at = r->head.time_ns; /* the record of its end was lost */
 	if (e && e->closed_at)
 		entry__close(cs, e);
 	e = entry__get(cs, r->conn);
 
-	if (r->head.flags & WS_CONN_CONNECTING) {
-		e->c.role = r->role;
+	if (connecting) {
+		entry__set_role(cs, e, r->role);
 		e->c.owner = r->actor;
 		e->c.connect_ns = r->connect_ns;
 		entry__use_process(cs, e, r->actor.tgid);
 		exchanges__connecting(cs->exchanges, &e->c);
 		return;
 	}
-	if (e->addressed)
-		return; /* announced twice: by the iterator and by its first transfer */
+	if (e->addressed) {
+		/* The iterator and a first transfer may meet; one that had been used was forgotten. */
+		cs->counters.announced_again += e->stream[0].begun || e->stream[1].begun;
+		return;
+	}
 	e->addressed = true;
-	e->c.role = r->role;
+	entry__set_role(cs, e, r->role);
 	e->c.origin = r->origin;
 	memcpy(e->c.local.addr, r->local, 16);
 	memcpy(e->c.remote.addr, r->remote, 16);
@@ -261,38 +168,28 @@ static void conns__opened(struct conns *cs, const struct ws_rec_conn *r)
 	endpoint__print(&e->c.local, e->c.local_text);
 	endpoint__print(&e->c.remote, e->c.remote_text);
 	e->c.owner = r->actor;
-	e->c.connect_ns = r->connect_ns;
+	e->c.connect_ns = existing ? 0 : r->connect_ns;
 	e->c.established_ns = r->established_ns;
+	e->c.unsent = !existing || (r->first && r->snd_seq == (uint32_t)(r->first >> 32));
 	for (int dir = 0; dir < 2; dir++) {
 		if (e->stream[dir].known || !seq[dir])
 			continue;
 		e->stream[dir].known = true;
 		e->stream[dir].next = (1ull << 32) + seq[dir];
 	}
+	entry__moved(e, r, seq);
 	entry__use_process(cs, e, r->actor.tgid);
-	peers__add(&cs->peers, &e->c);
-}
-
-/* What the socket's last sequence numbers tell of lost bytes. */
-static void stream__tail(struct conns *cs, struct entry *e, enum ws_dir dir)
-{
-	struct stream *s = &e->stream[dir];
-	int32_t rest;
-
-	stream__drain(cs, e, dir, true);
-	rest = (int32_t)(e->end[dir] - (uint32_t)s->next);
-	/* A FIN takes one number of its own. Only what the kernel says it lost is loss. */
-	if (!s->known || !e->lost_records[dir] || rest <= 1)
-		return;
-	stream__skip(cs, e, dir, (uint64_t)rest);
-	exchanges__lost(cs->exchanges, &e->c, dir, (uint64_t)rest);
+	if (existing)
+		peers__add(&cs->peers, &e->c, (uint32_t)(r->first >> 32), (uint32_t)r->first);
+	else
+		peers__add(&cs->peers, &e->c, r->snd_seq, r->rcv_seq);
 }
 
 /* Nothing more will come. */
 static void entry__close(struct conns *cs, struct entry *e)
 {
-	stream__tail(cs, e, WS_DIR_IN);
-	stream__tail(cs, e, WS_DIR_OUT);
+	order__end(cs, e, WS_DIR_IN);
+	order__end(cs, e, WS_DIR_OUT);
 	e->c.closed = true;
 	decode__closed(cs->decode, &e->c, e->closed_at);
 	exchanges__closed(cs->exchanges, &e->c, e->closed_at);
@@ -326,11 +223,24 @@ static void conns__closing(struct conns *cs, const struct ws_rec_close *r)
 	if (!e || e->closed_at)
 		return;
 	e->closed_at = r->head.time_ns;
+	e->c.closed_here = r->state == TCP_FIN_WAIT1 || r->state == TCP_FIN_WAIT2 || r->state == TCP_TIME_WAIT;
 	e->end[WS_DIR_IN] = r->rcv_seq;
 	e->end[WS_DIR_OUT] = r->snd_seq;
 	for (int dir = 0; dir < 2; dir++)
 		e->lost_records[dir] = r->lost[dir];
 	list__append(&cs->lingering, &e->lingering);
+}
+
+static void conns__handed(struct conns *cs, const struct ws_rec_handed *r)
+{
+	struct entry *e = table__get(&cs->by_id, r->conn);
+
+	if (r->conn & WS_CAUSE_TIMER)
+		exchanges__timer_ended(cs->exchanges, r->conn, r->cause, r->head.time_ns);
+	else if (e && r->batch)
+		exchanges__batched(cs->exchanges, &e->c, r->cause, r->head.time_ns - ((uint64_t)r->batch << WS_BATCH_SHIFT));
+	else if (e)
+		exchanges__handed(cs->exchanges, &e->c, r->cause, r->head.time_ns);
 }
 
 void conns__event(struct conns *c, const struct event *e)
@@ -344,6 +254,9 @@ void conns__event(struct conns *c, const struct event *e)
 		break;
 	case WS_REC_CLOSE:
 		conns__closing(c, e->close);
+		break;
+	case WS_REC_HANDED:
+		conns__handed(c, e->handed);
 		break;
 	default:
 		break;
@@ -367,7 +280,7 @@ void conns__tick(struct conns *cs, uint64_t now)
 		before = l->prev;
 		for (int dir = 0; dir < 2; dir++)
 			if (e->stream[dir].held && e->stream[dir].held->since + HELD_NS <= now)
-				stream__drain(cs, e, dir, true);
+				order__force(cs, e, dir);
 	}
 }
 
@@ -375,6 +288,47 @@ void conns__finish(struct conns *cs)
 {
 	while (!list__empty(&cs->by_use))
 		entry__close(cs, LIST_ENTRY(cs->by_use.next, struct entry, by_use));
+}
+
+void conns__each_moved(const struct conns *cs, void (*fn)(void *ctx, const struct conn_moved *m), void *ctx)
+{
+	for (struct list *l = cs->by_use.prev; l != &cs->by_use; l = l->prev) {
+		const struct entry *e = LIST_ENTRY(l, struct entry, by_use);
+		struct conn_moved m = {.key = e->key};
+
+		for (int dir = 0; dir < 2; dir++)
+			m.bytes[dir] = e->stream[dir].next + e->before[dir];
+		if (m.key && !e->closed_at)
+			fn(ctx, &m);
+	}
+}
+
+bool conns__is_open(const struct conns *cs, uint64_t conn)
+{
+	const struct entry *e = table__get(&cs->by_id, conn);
+
+	return e && !e->closed_at;
+}
+
+void conns__left(struct conns *cs, uint32_t pid, uint64_t now)
+{
+	for (struct list *l = cs->by_use.next; l != &cs->by_use; l = l->next) {
+		struct entry *e = LIST_ENTRY(l, struct entry, by_use);
+
+		if (e->c.process && e->c.process->pid == pid)
+			e->stream[WS_DIR_IN].left_ns = e->stream[WS_DIR_OUT].left_ns = now;
+	}
+}
+
+void conns__missed(struct conns *cs, uint64_t conn, const uint64_t bytes[2])
+{
+	struct entry *e = table__get(&cs->by_id, conn);
+
+	for (int dir = 0; e && dir < 2; dir++) {
+		e->c.lost_bytes[dir] += bytes[dir];
+		cs->counters.missed_gaps += bytes[dir] != 0;
+		cs->counters.missed_bytes += bytes[dir];
+	}
 }
 
 void conns__free(struct conns *c)
