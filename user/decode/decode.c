@@ -88,12 +88,16 @@ static void decode__gap(struct pass *p)
 {
 	const struct chunk *c = p->c;
 	p->d->counters.lost_bytes += c->lost_before;
-	exchanges__lost(p->d->exchanges, p->conn, p->dir, c->lost_before);
+	/* Left out were whole responses, if another one begins here. */
+	if (!p->conn->shed || !c->turned || pass__side(p) == SIDE_CLIENT)
+		exchanges__lost(p->d->exchanges, p->conn, p->dir, c->lost_before);
 	switch (p->r->mode) {
 	case DECODER_SEEK: break; /* seek looks at it itself */
 	case DECODER_OPAQUE: p->d->counters.undecodable_bytes += c->lost_before; break;
 	case DECODER_KNOWN:
-		if (p->s->skip)
+		if (p->conn->shed)
+			stream__leave_out(p);
+		else if (p->s->skip)
 			p->d->counters.skipped_bytes += c->lost_before;
 		else
 			stream__lost(p);
@@ -116,6 +120,7 @@ void decode__chunk(struct decode *d, struct connection *conn, const struct chunk
 		conn->decoder = decoder__new();
 	struct decoder *r = conn->decoder;
 	struct pass p = {d, conn, r, &r->stream[c->dir], c->dir, c};
+	conn->missing_for = c->cap;
 	budget__chunk(&p);
 	if (c->lost_before)
 		decode__gap(&p);

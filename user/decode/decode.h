@@ -62,7 +62,7 @@ struct protocol {
 	bool multiplexed;	      /* every byte is needed: WS_BUDGET_STREAM */
 };
 
-extern const struct protocol protocol_http1, protocol_postgresql, protocol_redis;
+extern const struct protocol protocol_http1, protocol_postgresql, protocol_redis, protocol_fastcgi;
 extern const struct protocol *const protocols[]; /* table.c; ends with NULL */
 
 #define DECODE_HOLD_MAX 65536	 /* unconsumed bytes kept per direction */
@@ -80,6 +80,7 @@ struct decode_counters {
 	uint64_t undecodable_bytes; /* on connections whose protocol is unknown, or after BAD */
 	uint64_t skipped_bytes;	    /* passed over until the next message after TRUNC or a gap */
 	uint64_t lost_bytes;	    /* of all these, in gaps */
+	uint64_t forgotten;	    /* names of connections (prepared statements) that there was no room for */
 	uint64_t recognised, opaque, upgraded; /* connections */
 	uint64_t ok[DECODE_PROTOCOLS_MAX]; /* messages by protocol, in the order of the table */
 };

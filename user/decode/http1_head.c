@@ -32,7 +32,8 @@ static size_t token__length(struct slice s)
 	return n;
 }
 
-bool http1__is_token(struct slice s)
+/* RFC 9110, 5.6.2 */
+static bool http1__is_token(struct slice s)
 {
 	return s.n > 0 && token__length(s) == s.n;
 }
@@ -226,18 +227,17 @@ static bool starts_blank(struct slice s)
 /* The next field of `rest`, with the lines folded to it; its size, or 0 when its end is not there. */
 static size_t field__next(struct slice rest, struct slice *line, bool *folded)
 {
-	size_t at = slice__find(rest, '\n');
+	size_t lf = slice__find(rest, '\n');
+	*line = line__chomp(slice__sub(rest, 0, lf));
 	*folded = false;
-	bool empty = line__chomp(slice__sub(rest, 0, at)).n == 0; /* ends the head: a blank after it is the body's */
-	while (!empty && at < rest.n && starts_blank(slice__sub(rest, at + 1, 1))) {
-		struct slice more = slice__sub(rest, at + 1, rest.n);
+	if (!line->n) /* ends the head: a blank after it is the body's */
+		return lf < rest.n ? lf + 1 : 0;
+	while (lf < rest.n && starts_blank(slice__sub(rest, lf + 1, 1))) {
+		lf += 1 + slice__find(slice__sub(rest, lf + 1, rest.n), '\n');
+		*line = line__chomp(slice__sub(rest, 0, lf));
 		*folded = true;
-		at += 1 + slice__find(more, '\n');
 	}
-	if (at >= rest.n)
-		return 0;
-	*line = line__chomp(slice__sub(rest, 0, at));
-	return at + 1;
+	return lf < rest.n ? lf + 1 : 0;
 }
 
 static enum http1_answer head__fields(struct http1_head *h, enum decode_side side, struct slice rest, size_t before)

@@ -56,7 +56,5 @@ enum http1_answer http1_head__parse(struct http1_head *h, enum decode_side side,
 /* GET or the like, by its letters; HTTP1_OTHER if it is none that is known. */
 enum http1_method http1__method(struct slice name);
 struct slice http1__method_name(enum http1_method m);
-/* RFC 9110, 5.6.2 */
-bool http1__is_token(struct slice s);
 
 #endif

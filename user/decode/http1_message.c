@@ -7,7 +7,6 @@
  */
 #include "decode/http1_message.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "util/redact.h"
@@ -101,36 +100,23 @@ static void message__url_full(struct message *m, const struct url *u, struct sli
 		at = text__add(out, sizeof(out), at, SLICE("?"));
 		at = text__add(out, sizeof(out), at, query);
 	}
-	attrs__str(&m->attrs, "url.full", (struct slice){out, at});
+	attrs__add_str(&m->attrs, "url.full", (struct slice){out, at});
 }
 
-/* A client that names no host (HTTP/1.0) still has one that it is connected to. */
-static void message__remote(struct message *m, const struct endpoint *e)
+/* A client that names no host (HTTP/1.0) is still connected to one: link tells which. */
+static void message__server(struct message *m, const struct url *u)
 {
-	static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff};
-	char text[INET6_ADDRSTRLEN];
-	bool is_v4 = memcmp(e->addr, v4, sizeof(v4)) == 0;
-	if (!e->port || !inet_ntop(is_v4 ? AF_INET : AF_INET6, e->addr + (is_v4 ? 12 : 0), text, sizeof(text)))
+	if (!u->host.n)
 		return;
-	attrs__str(&m->attrs, "server.address", slice__of(text));
-	attrs__int(&m->attrs, "server.port", e->port);
-}
-
-static void message__server(struct message *m, const struct url *u, const struct connection *conn)
-{
-	if (u->host.n) {
-		attrs__str(&m->attrs, "server.address", u->host);
-		attrs__int(&m->attrs, "server.port", u->port ? u->port : url__default_port(u));
-	} else if (conn->role == WS_ROLE_CONNECTED) {
-		message__remote(m, &conn->remote);
-	}
+	attrs__add_str(&m->attrs, "server.address", u->host);
+	attrs__add_int(&m->attrs, "server.port", u->port ? u->port : url__default_port(u));
 }
 
 static void message__method(struct message *m, const struct http1_head *h)
 {
 	struct slice known = http1__method_name(h->method);
 	if (h->method > HTTP1_OTHER) {
-		attrs__str(&m->attrs, "http.request.method", known);
+		attrs__add_str(&m->attrs, "http.request.method", known);
 		memcpy(m->name, known.p, known.n);
 		m->name[known.n] = '\0';
 		return;
@@ -138,8 +124,8 @@ static void message__method(struct message *m, const struct http1_head *h)
 	memcpy(m->name, "HTTP", 5);
 	if (h->method == HTTP1_UNKNOWN)
 		return; /* not captured */
-	attrs__str(&m->attrs, "http.request.method", SLICE("_OTHER"));
-	attrs__str(&m->attrs, "http.request.method_original", h->method_text);
+	attrs__add_str(&m->attrs, "http.request.method", SLICE("_OTHER"));
+	attrs__add_str(&m->attrs, "http.request.method_original", h->method_text);
 }
 
 static void message__version(struct message *m, const struct http1_head *h)
@@ -147,8 +133,8 @@ static void message__version(struct message *m, const struct http1_head *h)
 	char version[3] = {'1', '.', (char)('0' + h->minor)};
 	if (!h->line_done)
 		return;
-	attrs__str(&m->attrs, "network.protocol.name", http);
-	attrs__str(&m->attrs, "network.protocol.version", (struct slice){version, 3});
+	attrs__add_str(&m->attrs, "network.protocol.name", http);
+	attrs__add_str(&m->attrs, "network.protocol.version", (struct slice){version, 3});
 }
 
 void http1_message__request(struct message *m, const struct http1_head *h, const struct connection *conn)
@@ -160,17 +146,17 @@ void http1_message__request(struct message *m, const struct http1_head *h, const
 	query.n = redact__query(u.query, clean, sizeof(clean));
 	message__method(m, h);
 	if (u.path.n)
-		attrs__str(&m->attrs, "url.path", u.path);
+		attrs__add_str(&m->attrs, "url.path", u.path);
 	if (query.n)
-		attrs__str(&m->attrs, "url.query", query);
+		attrs__add_str(&m->attrs, "url.query", query);
 	if (conn->role == WS_ROLE_CONNECTED && u.host.n && h->method != HTTP1_CONNECT)
 		message__url_full(m, &u, query);
 	if (h->method != HTTP1_CONNECT)
-		attrs__str(&m->attrs, "url.scheme", u.scheme.n ? u.scheme : http);
-	message__server(m, &u, conn);
+		attrs__add_str(&m->attrs, "url.scheme", u.scheme.n ? u.scheme : http);
+	message__server(m, &u);
 	message__version(m, h);
 	if (h->user_agent.n)
-		attrs__str(&m->attrs, "user_agent.original", h->user_agent);
+		attrs__add_str(&m->attrs, "user_agent.original", h->user_agent);
 	if (h->has_length && h->coding == CODING_NONE)
 		attrs__int(&m->attrs, "http.request.body.size", (int64_t)h->length);
 	trace_headers__finish(&h->trace, m);
@@ -184,7 +170,7 @@ void http1_message__request(struct message *m, const struct http1_head *h, const
 void http1_message__response(struct message *m, const struct http1_head *h)
 {
 	if (h->status) /* captured that far */
-		attrs__int(&m->attrs, "http.response.status_code", h->status);
+		attrs__add_int(&m->attrs, "http.response.status_code", h->status);
 	if (h->status < 400)
 		return;
 	m->flags |= MSG_ERROR;

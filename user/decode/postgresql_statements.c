@@ -84,8 +84,10 @@ static void statement__add(struct pg_statements *s, uint64_t name, struct pg_que
 		return;
 	}
 	*st = (struct statement){.name = name, .query = q, .bytes = sizeof(*st) + sizeof(*q) + q->text.n + q->summary.n};
-	while (s->n && (s->n >= PG_STATEMENTS_MAX || s->bytes + st->bytes > PG_STATEMENT_BYTES_MAX))
+	while (s->n && (s->n >= PG_STATEMENTS_MAX || s->bytes + st->bytes > PG_STATEMENT_BYTES_MAX)) {
 		statement__free(s, statement__oldest(s));
+		s->forgotten++;
+	}
 	list__append(&s->used, &st->used);
 	table__set(&s->named, name, st);
 	s->n++;
@@ -137,8 +139,10 @@ void pg_portals__set(struct pg_statements *s, struct slice name, struct pg_query
 		unsigned i = 0;
 		while (i < PG_PORTALS_MAX && s->portal[i].name != hash)
 			i++;
-		if (i == PG_PORTALS_MAX)
+		if (i == PG_PORTALS_MAX) {
 			i = s->next_portal++ % PG_PORTALS_MAX;
+			s->forgotten += s->portal[i].query != NULL;
+		}
 		s->portal[i].name = hash;
 		at = &s->portal[i].query;
 	}

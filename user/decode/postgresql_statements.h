@@ -31,6 +31,7 @@ struct pg_statements {
 	struct pg_query *unnamed_portal;
 	struct { uint64_t name; struct pg_query *query; } portal[PG_PORTALS_MAX];
 	unsigned next_portal;
+	unsigned forgotten; /* names that had to go for others, since it was set back */
 };
 
 /* NULL when out of memory. The caller owns one reference. */

@@ -157,7 +157,7 @@ static bool is_name(struct slice s)
 	if (!s.n || s.n >= REDIS_NAME_MAX / 2 || !isalpha((unsigned char)s.p[0]))
 		return false;
 	for (size_t i = 0; i < s.n; i++)
-		if (!isalnum((unsigned char)s.p[i]) && !strchr("._-|", s.p[i]))
+		if (!isalnum((unsigned char)s.p[i]) && !memchr("._-|", s.p[i], 4))
 			return false;
 	return true;
 }

@@ -31,7 +31,7 @@ static int array__recognise(struct slice s)
 		return NO;
 	s = slice__sub(s, (size_t)name, SIZE_MAX);
 	for (size_t i = 0; i < s.n && i < (size_t)n; i++)
-		if (!isalnum((unsigned char)s.p[i]) && !strchr("._-|", s.p[i]))
+		if (!isalnum((unsigned char)s.p[i]) && !memchr("._-|", s.p[i], 4))
 			return NO;
 	if (s.n < (size_t)n + 2)
 		return PERHAPS;

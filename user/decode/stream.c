@@ -57,7 +57,7 @@ void stream__drop(struct stream *s)
 static void message__reset(struct message *m)
 {
 	m->kind = MSG_NONE;
-	m->flags = 0;
+	m->flags = m->forgotten = 0;
 	attrs__clear(&m->attrs);
 	m->name[0] = m->error_type[0] = m->error_message[0] = m->tracestate[0] = '\0';
 	m->client_error = false;
@@ -202,6 +202,7 @@ static enum decode_status stream__ask(struct pass *p, const struct source *src, 
 	if (st == DECODE_MORE && src->missing)
 		st = DECODE_TRUNC;
 	p->d->counters.answers[st]++;
+	p->d->counters.forgotten += p->d->m.forgotten;
 	return st;
 }
 
@@ -272,12 +273,20 @@ void stream__lost(struct pass *p)
 		exchanges__lost(p->d->exchanges, p->conn, p->dir, c->lost_before);
 }
 
+void stream__leave_out(struct pass *p)
+{
+	struct stream *s = p->s;
+	p->d->counters.skipped_bytes += s->n + p->c->lost_before;
+	s->skip = true;
+	stream__drop(s);
+}
+
 /* Out of step: does a message begin here? */
 static bool stream__resume(struct pass *p)
 {
 	const struct chunk *c = p->c;
 	struct stream *s = p->s;
-	bool clean = c->turned && !c->lost_before;
+	bool clean = c->turned && (!c->lost_before || p->conn->shed);
 	/* Nothing was seen that a request could be in the middle of; a gap may have hidden the turn. */
 	bool guess = c->turned || (!s->seen && pass__side(p) == SIDE_CLIENT);
 	if (!clean && !(guess && c->bytes.n && p->r->protocol->recognise(pass__side(p), c->bytes) == 2))

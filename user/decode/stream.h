@@ -74,6 +74,8 @@ static inline enum decode_side pass__side(const struct pass *p)
 void stream__feed(struct pass *p);
 /* c->lost_before: what the parser can pass over, it passes over. */
 void stream__lost(struct pass *p);
+/* c->lost_before was left out on purpose: whole messages that are none of our business. */
+void stream__leave_out(struct pass *p);
 /* What is held, on its own. */
 void stream__feed_held(struct pass *p);
 /* Ends the open message where the last byte moved. */

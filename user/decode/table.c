@@ -11,5 +11,6 @@ const struct protocol *const protocols[] = {
 	&protocol_http1,
 	&protocol_postgresql,
 	&protocol_redis,
+	&protocol_fastcgi,
 	NULL,
 };

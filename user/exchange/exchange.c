@@ -23,7 +23,7 @@ struct exchange_queue {
 	struct exchange *head, *tail; /* requests in order; the last may still be growing */
 	struct exchange *orphan;      /* response without a request, not ended */
 	unsigned n;
-	bool unsure; /* bytes of responses were lost: which request the next one answers has to be found out */
+	unsigned unsure; /* XCHG_LOST or _SHED: bytes of responses are missing: which request the next one answers has to be found out */
 	uint64_t last_ns; /* something happened */
 	struct list busy;
 };
@@ -65,11 +65,11 @@ static struct exchange_queue *queue__use(struct exchanges *xs, struct connection
 
 static struct exchange *exchange__new(struct exchanges *xs, struct connection *conn, const struct message *m)
 {
-	struct exchange *x = calloc(1, sizeof(*x));
+	struct exchange *x = malloc(sizeof(*x)); /* glibc's calloc leaves its cache of freed blocks alone */
 
 	if (!x)
 		abort();
-	x->conn = connection__ref(conn);
+	*x = (struct exchange){.conn = connection__ref(conn)};
 	x->protocol = m->protocol;
 	x->inbound = conn->role != WS_ROLE_CONNECTED;
 	xs->counters.seen++;
@@ -89,6 +89,7 @@ static void exchange__end(struct exchanges *xs, struct exchange *x)
 	n->no_request += !!(x->flags & XCHG_NO_REQUEST_BYTES);
 	n->cut += !!(x->flags & XCHG_CUT);
 	n->lost += !!(x->flags & XCHG_LOST);
+	n->shed += !!(x->flags & XCHG_SHED);
 	n->timeout += !!(x->flags & XCHG_TIMEOUT);
 	x->next = NULL;
 	linker__ended(xs->linker, x);
@@ -126,8 +127,10 @@ static void exchange__take(struct exchange *x, const struct message *m)
 	attrs__merge(&x->attrs, &m->attrs);
 	if (m->name[0])
 		text__copy(x->name, sizeof(x->name), slice__of(m->name));
-	if (m->flags & MSG_CUT)
+	if (m->flags & MSG_CUT) {
 		x->flags |= XCHG_CUT;
+		x->cut_for = x->conn->missing_for;
+	}
 	if (m->flags & MSG_SILENT)
 		x->flags |= XCHG_SILENT;
 	if (m->trace.valid)
@@ -144,15 +147,26 @@ static void exchange__take(struct exchange *x, const struct message *m)
 	}
 }
 
-static void queue__give_up(struct exchanges *xs, struct exchange_queue *q, unsigned flags)
+/* Nothing more comes, since time_ns (0: not known). A server that hangs up on a request has failed it; a client has not. */
+static void exchange__no_response(struct exchange *x, uint64_t time_ns)
+{
+	x->flags |= XCHG_NO_RESPONSE;
+	x->closed = time_ns;
+	if (x->inbound && x->conn->closed_here)
+		x->flags |= XCHG_ERROR;
+}
+
+static void queue__give_up(struct exchanges *xs, struct exchange_queue *q, unsigned flags, uint64_t time_ns)
 {
 	if (q->orphan) {
 		exchange__end(xs, q->orphan);
 		q->orphan = NULL;
 	}
 	while (q->head) {
-		if (!(q->head->flags & RESPONSE_DONE) && !flags)
-			q->head->flags |= (q->head->flags & RESPONSE_BEGUN) ? XCHG_CUT : XCHG_NO_RESPONSE;
+		if (!(q->head->flags & (RESPONSE_DONE | RESPONSE_BEGUN)) && !flags)
+			exchange__no_response(q->head, time_ns);
+		else if (!(q->head->flags & RESPONSE_DONE) && !flags)
+			q->head->flags |= XCHG_CUT;
 		q->head->flags |= flags;
 		queue__pop(xs, q);
 	}
@@ -184,6 +198,15 @@ static struct exchange *queue__push(struct exchanges *xs, struct exchange_queue 
 	return x;
 }
 
+/* The connection that has been silent longest gives its exchanges up. */
+static void exchanges__make_room(struct exchanges *xs)
+{
+	struct exchange_queue *q = LIST_ENTRY(xs->busy.next, struct exchange_queue, busy);
+
+	xs->counters.crowded += q->n + (q->orphan != NULL);
+	queue__give_up(xs, q, XCHG_CROWDED, 0);
+}
+
 static void exchanges__request(struct exchanges *xs, struct exchange_queue *q, const struct message *m)
 {
 	struct exchange *x = q->tail;
@@ -194,15 +217,18 @@ static void exchanges__request(struct exchanges *xs, struct exchange_queue *q, c
 		if (x && !(x->flags & REQUEST_DONE))
 			x->flags |= REQUEST_DONE;
 		if (q->n >= PIPELINE_MAX) {
-			q->head->flags |= XCHG_NO_RESPONSE;
+			q->head->flags |= XCHG_CROWDED;
+			xs->counters.crowded++;
 			queue__pop(xs, q);
 		}
 		if (xs->counters.open >= OPEN_MAX)
-			queue__give_up(xs, LIST_ENTRY(xs->busy.next, struct exchange_queue, busy), XCHG_TIMEOUT);
+			exchanges__make_room(xs);
 		x = queue__push(xs, q, m);
 	}
-	if (!x || (!fresh && (x->flags & REQUEST_DONE)))
+	if (!x || (!fresh && (x->flags & REQUEST_DONE))) {
+		xs->counters.strays++;
 		return;
+	}
 	exchange__take(x, m);
 	x->request_bytes += m->end - m->offset;
 	x->request_last = m->last.end_ns;
@@ -252,12 +278,13 @@ static void queue__find_place(struct exchanges *xs, struct exchange_queue *q, ui
 		if (x->response_from <= offset && !(x->flags & (RESPONSE_BEGUN | RESPONSE_DONE)))
 			answers = x;
 	while (answers && q->head != answers && q->head->response_from < answers->response_from) {
-		q->head->flags |= XCHG_LOST | REQUEST_DONE | RESPONSE_DONE;
+		q->head->flags |= q->unsure | REQUEST_DONE | RESPONSE_DONE;
 		queue__pop(xs, q);
 	}
-	q->unsure = answers && answers->response_from != offset;
-	if (q->unsure)
-		answers->flags |= XCHG_LOST;
+	if (!answers || answers->response_from == offset)
+		q->unsure = 0;
+	else
+		answers->flags |= q->unsure;
 }
 
 static void exchanges__response(struct exchanges *xs, struct exchange_queue *q, const struct message *m)
@@ -269,8 +296,10 @@ static void exchanges__response(struct exchanges *xs, struct exchange_queue *q, 
 	x = queue__awaiting(q, m->flags & MSG_BEGINS);
 	if (!x)
 		x = exchanges__orphan(xs, q, m);
-	if (!x)
+	if (!x) {
+		xs->counters.strays++;
 		return;
+	}
 	exchange__take(x, m);
 	if (m->flags & MSG_BEGINS) {
 		x->flags |= RESPONSE_BEGUN;
@@ -317,16 +346,23 @@ void exchanges__opaque(struct exchanges *xs, struct connection *conn, enum ws_di
 void exchanges__lost(struct exchanges *xs, struct connection *conn, enum ws_dir dir, uint64_t bytes)
 {
 	struct exchange_queue *q = conn->pairing;
+	const unsigned why = conn->shed ? XCHG_SHED : XCHG_LOST;
 
 	if (!q || !bytes)
 		return;
-	q->unsure |= dir != connection__request_dir(conn);
+	/* Requests were left out, and all responses up to theirs with them. */
+	if (conn->shed && dir == connection__request_dir(conn)) {
+		queue__give_up(xs, q, XCHG_SHED, 0);
+		return;
+	}
+	if (dir != connection__request_dir(conn))
+		q->unsure |= why;
 	/* Requests that have ended are whole; which of the responses under way is not, nobody can tell. */
 	for (struct exchange *x = q->head; x; x = x->next)
 		if (dir != connection__request_dir(conn) || !(x->flags & REQUEST_DONE))
-			x->flags |= XCHG_LOST;
+			x->flags |= why;
 	if (q->orphan)
-		q->orphan->flags |= XCHG_LOST;
+		q->orphan->flags |= why;
 }
 
 void exchanges__connecting(struct exchanges *xs, struct connection *conn)
@@ -334,12 +370,27 @@ void exchanges__connecting(struct exchanges *xs, struct connection *conn)
 	linker__connect(xs->linker, conn);
 }
 
+void exchanges__batched(struct exchanges *xs, struct connection *conn, uint64_t cause, uint64_t replied_ns)
+{
+	linker__batched(xs->linker, conn, cause, replied_ns);
+}
+
+void exchanges__handed(struct exchanges *xs, struct connection *conn, uint64_t cause, uint64_t time_ns)
+{
+	linker__handed(xs->linker, conn, cause, time_ns);
+}
+
+void exchanges__timer_ended(struct exchanges *xs, uint64_t timer, uint64_t cause, uint64_t time_ns)
+{
+	linker__timer_ended(xs->linker, timer, cause, time_ns);
+}
+
 void exchanges__closed(struct exchanges *xs, struct connection *conn, uint64_t time_ns)
 {
 	struct exchange_queue *q = conn->pairing;
 
 	if (q) {
-		queue__give_up(xs, q, time_ns ? 0 : XCHG_TIMEOUT);
+		queue__give_up(xs, q, time_ns ? 0 : XCHG_TIMEOUT, time_ns);
 		free(q);
 		conn->pairing = NULL;
 	}
@@ -357,7 +408,7 @@ void exchanges__tick(struct exchanges *xs, uint64_t now)
 		if (q->last_ns + ORPHAN_NS >= now)
 			break;
 		if (q->last_ns + GIVE_UP_NS < now) {
-			queue__give_up(xs, q, XCHG_TIMEOUT);
+			queue__give_up(xs, q, XCHG_TIMEOUT, 0);
 		} else if (q->orphan) {
 			exchange__end(xs, q->orphan);
 			q->orphan = NULL;
