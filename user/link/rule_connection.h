@@ -15,6 +15,7 @@
 struct twins {
 	struct table clients, servers; /* nodes by key, waiting */
 	struct list unmatched;	       /* clients, by the time they ended */
+	uint64_t *evicted;	       /* the linker's counter */
 };
 
 void twins__init(struct twins *t);

@@ -5,6 +5,7 @@
  * another goroutine sends is not linked by this rule.
  */
 #include "link/context.h"
+#include "link/rule.h"
 #include "meta/meta.h"
 
 static uint64_t goroutine__identify(const struct process *p, const struct ws_actor *a)
@@ -14,23 +15,31 @@ static uint64_t goroutine__identify(const struct process *p, const struct ws_act
 	return hash__mix((uint64_t)a->tgid << 32 ^ hash__mix(a->user_ctx)) | 1;
 }
 
-static bool goroutine__serves(const struct context *c, const struct ws_actor *a)
+static const char *goroutine__silent(const struct context *c, const struct ws_actor *a)
 {
-	return true;
+	return NULL;
 }
 
-static bool goroutine__accept(const struct link_node *p, struct link_node *n)
+static const char *goroutine__fault(const struct claim *c, const struct link_node *n, const struct rule_world *w)
 {
-	n->evidence = EV_GOROUTINE;
-	if (p->overlapped || p->reader != n->issuer)
-		return false;
-	return !p->answerer || p->answerer == n->issuer;
+	const struct link_node *p = c->parent;
+
+	if (p->overlapped)
+		return "the goroutine read another request meanwhile";
+	if (p->reader != n->issuer)
+		return "another goroutine read the request's end";
+	if (p->answerer && p->answerer != n->issuer)
+		return "another goroutine answered";
+	return node__outside(p, n);
 }
 
-const struct context_rule rule_goroutine = {
+const struct link_rule rule_goroutine = {"goroutine", EV_GOROUTINE, goroutine__fault};
+
+static const struct link_rule *const rules[] = {&rule_goroutine, NULL};
+
+const struct context_kind kind_goroutine = {
 	.name = "goroutine",
 	.identify = goroutine__identify,
-	.serves = goroutine__serves,
-	.accept = goroutine__accept,
-	.restores = false,
+	.silent = goroutine__silent,
+	.rules = rules,
 };

@@ -5,7 +5,6 @@
  *
  * Attribute names: OpenTelemetry semantic conventions, "network", "server", "client" (stable).
  */
-#include <stdio.h>
 
 #include "link/node.h"
 #include "util/table.h"
@@ -13,7 +12,7 @@
 static const char *const evidence_names[EV_MAX] = {
 	[EV_ROOT] = "root",	    [EV_UNKNOWN] = "unknown",	  [EV_HEADER] = "header",
 	[EV_CONNECTION] = "connection", [EV_THREAD] = "thread", [EV_EVENT_LOOP] = "event-loop",
-	[EV_GOROUTINE] = "goroutine",
+	[EV_TURN] = "turn", [EV_GOROUTINE] = "goroutine", [EV_COROUTINE] = "coroutine", [EV_CALLBACK] = "callback", [EV_WAKE] = "wake", [EV_ANSWER] = "answer",
 };
 
 const char *evidence__name(enum evidence e)
@@ -72,20 +71,31 @@ static const char *exchange__incomplete(const struct exchange *x)
 		const char *reason;
 	} reasons[] = {
 		{XCHG_LOST, "capture lost bytes"},
+		{XCHG_SHED, "left out for load: raise --max-cpu or --max-memory"},
+		{XCHG_CROWDED, "given up for room: too much at once"},
 		{XCHG_TIMEOUT, "tracing ended, or gave up waiting"},
 		{XCHG_NO_RESPONSE, "connection closed before a response"},
-		{XCHG_CUT, "longer than what was captured"},
+	};
+	static const char *const cuts[] = {
+		[WS_CAP_SHED] = "payload left out, the ring was nearly full: raise --ring-size",
+		[WS_CAP_NO_ADDRESS] = "payload not at hand: sendfile and the like",
+		[WS_CAP_FAULT] = "payload could not be read",
+		[WS_CAP_LOAD] = "head kept short for load: raise --max-cpu or --max-memory",
 	};
 
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
 		if (x->flags & reasons[i].flag)
 			return reasons[i].reason;
-	return "";
+	if (!(x->flags & XCHG_CUT))
+		return "";
+	if (x->cut_for < sizeof(cuts) / sizeof(*cuts) && cuts[x->cut_for])
+		return cuts[x->cut_for];
+	return "longer than what was captured";
 }
 
 static uint64_t exchange__end_ns(const struct exchange *x)
 {
-	uint64_t end = x->response_last ? x->response_last : x->request_last;
+	uint64_t end = exchange__ended(x);
 
 	return end > x->request_first ? end : x->request_first;
 }
@@ -106,22 +116,37 @@ static void span__status(struct span *s, const struct exchange *x)
 		attrs__default_str(s->attrs, "error.type", "_OTHER");
 }
 
-void node__emit(const struct link_node *n, int64_t wall_offset, span_fn *fn, void *ctx)
+static unsigned node__links(const struct link_node *n, struct span_link *links)
+{
+	for (unsigned i = 0; i < n->n_links; i++) {
+		links[i] = (struct span_link){.trace_flags = n->links[i]->trace_flags, .evidence = EV_GOROUTINE};
+		memcpy(links[i].trace_id, n->links[i]->trace_id, 16);
+		memcpy(links[i].span_id, n->links[i]->span_id, 8);
+	}
+	return n->n_links;
+}
+
+void node__emit(const struct link_node *n, span_fn *fn, void *ctx)
 {
 	struct exchange *x = n->x;
+	struct span_link links[LINKS_MAX];
 	struct span s = {
 		.trace_flags = n->trace_flags,
 		.tracestate = n->tracestate,
 		.kind = x->inbound ? SPAN_SERVER : SPAN_CLIENT,
 		.name = x->name[0] ? x->name : "unknown",
-		.start_ns = x->request_first + (uint64_t)wall_offset,
-		.end_ns = exchange__end_ns(x) + (uint64_t)wall_offset,
+		.start_ns = x->request_first + (uint64_t)n->wall_offset,
+		.end_ns = exchange__end_ns(x) + (uint64_t)n->wall_offset,
 		.attrs = &x->attrs,
 		.process = x->conn->process,
 		.evidence = n->evidence,
 		.protocol = x->protocol,
 		.lost = x->flags & XCHG_LOST,
 		.cut = x->flags & XCHG_CUT,
+		.root = n->root,
+		.links = links,
+		.n_links = node__links(n, links),
+		.links_dropped = n->links_dropped,
 	};
 
 	memcpy(s.trace_id, n->trace_id, 16);
@@ -135,6 +160,8 @@ void node__emit(const struct link_node *n, int64_t wall_offset, span_fn *fn, voi
 	}
 	span__network(s.attrs, x);
 	span__status(&s, x);
+	if (!x->inbound && n->parent && n->parent->answered_at && n->ended_at > n->parent->answered_at)
+		attrs__bool(s.attrs, "wirespan.link.outlives_parent", true);
 	attrs__add_str(s.attrs, "wirespan.link.evidence", slice__of(evidence__name(n->evidence)));
 	attrs__default_str(s.attrs, "wirespan.incomplete", exchange__incomplete(x));
 	fn(ctx, &s);
