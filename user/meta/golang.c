@@ -8,17 +8,15 @@
  */
 #include "meta/golang.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <gelf.h>
-#include <libelf.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "meta/elf_file.h"
 
 #define MAGIC "\xff Go buildinf:"
 #define HEADER 32
@@ -32,18 +30,33 @@ struct binary {
 #define NEWEST 26 /* that was looked at */
 
 /* offsetof(struct g, goid), runtime/runtime2.go; 64-bit systems. A guess would read some other word. */
-static int offset__of_minor(unsigned long minor)
+unsigned golang__goid_offset(int minor)
 {
-	if (minor > NEWEST)
-		return GOLANG_NEWER;
+	if (minor <= 0 || minor > NEWEST)
+		return 0;
 	return minor == 23 || minor == 24 ? 160 : 152;
 }
 
-static int offset__of_version(const char *v)
+/* offsetof(struct m, curg): gobuf, of which m holds one before it, lost its field `ret` in 1.25. */
+unsigned golang__curg_offset(int minor)
+{
+	if (minor < 19 || minor > NEWEST) /* the register ABI, and what was looked at */
+		return 0;
+	return minor >= 25 ? 184 : 192;
+}
+
+/* It got a timer in 1.23. */
+unsigned golang__recvx_offset(int minor)
+{
+	return minor >= 23 ? 56 : 48;
+}
+
+static int minor__of_version(const char *v)
 {
 	const char *p = strstr(v, "go1.");
+	unsigned long minor = p && p[4] >= '0' && p[4] <= '9' ? strtoul(p + 4, NULL, 10) : 0;
 
-	return p && p[4] >= '0' && p[4] <= '9' ? offset__of_minor(strtoul(p + 4, NULL, 10)) : GOLANG_NEWER;
+	return minor && minor < 10000 ? (int)minor : GOLANG_UNTOLD;
 }
 
 static bool file__read(int fd, void *to, size_t n, uint64_t at)
@@ -72,15 +85,11 @@ static bool section__find(const struct binary *b, uint64_t *at)
 {
 	Elf_Scn *scn = NULL;
 	GElf_Shdr sh;
-	const char *name;
-	size_t names;
 
-	if (elf_getshdrstrndx(b->elf, &names))
-		return false;
 	while ((scn = elf_nextscn(b->elf, scn))) {
-		if (!gelf_getshdr(scn, &sh) || !(name = elf_strptr(b->elf, names, sh.sh_name)))
+		if (!gelf_getshdr(scn, &sh) || sh.sh_type == SHT_NOBITS)
 			continue;
-		if (strcmp(name, ".go.buildinfo") == 0 && sh.sh_type != SHT_NOBITS) {
+		if (strcmp(elf_file__section_name(b->elf, &sh), ".go.buildinfo") == 0) {
 			*at = sh.sh_offset;
 			return true;
 		}
@@ -122,18 +131,18 @@ static int version__by_pointer(const struct binary *b, const unsigned char *head
 
 	memcpy(&at, head + 16, sizeof(at));
 	if (!binary__read(b, string, sizeof(string), at) || string[1] == 0)
-		return GOLANG_NEWER;
+		return GOLANG_UNTOLD;
 	if (!binary__read(b, text, string[1] < sizeof(text) ? string[1] : sizeof(text) - 1, string[0]))
-		return GOLANG_NEWER;
-	return offset__of_version(text);
+		return GOLANG_UNTOLD;
+	return minor__of_version(text);
 }
 
-static int binary__offset(const struct binary *b)
+static int binary__minor(const struct binary *b)
 {
 	unsigned char head[HEADER + 64 + 1] = {0};
 	uint64_t at;
 
-	if (gelf_getclass(b->elf) != ELFCLASS64 || (!section__find(b, &at) && !segment__search(b, &at)))
+	if (!section__find(b, &at) && !segment__search(b, &at))
 		return 0;
 	/* A short read is fine: the rest stays 0. */
 	if (at > INT64_MAX || pread(b->fd, head, sizeof(head) - 1, (off_t)at) < HEADER)
@@ -143,23 +152,22 @@ static int binary__offset(const struct binary *b)
 	if (!(head[15] & 2))
 		return head[14] == 8 ? version__by_pointer(b, head) : 0;
 	if (head[HEADER] == 0 || head[HEADER] >= 0x80) /* one byte of varint is enough for a version */
-		return GOLANG_NEWER;
+		return GOLANG_UNTOLD;
 	if (head[HEADER] < 64)
 		head[HEADER + 1 + head[HEADER]] = 0;
-	return offset__of_version((char *)head + HEADER + 1);
+	return minor__of_version((char *)head + HEADER + 1);
 }
 
-int golang__goid_offset(const char *path)
+int golang__minor(const char *path)
 {
 	struct binary b = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
 	int rc = 0;
 
 	if (b.fd < 0)
 		return -errno;
-	elf_version(EV_CURRENT);
-	b.elf = elf_begin(b.fd, ELF_C_READ, NULL);
-	if (b.elf && elf_kind(b.elf) == ELF_K_ELF)
-		rc = binary__offset(&b);
+	b.elf = elf_file__begin(b.fd);
+	if (b.elf)
+		rc = binary__minor(&b);
 	elf_end(b.elf);
 	close(b.fd);
 	return rc;

@@ -4,13 +4,26 @@
 #define META_GOLANG_H
 
 #include <errno.h>
+#include <stdbool.h>
 
 /*
- * Offset of goid in runtime.g for the program at `path` (also /proc/PID/exe; stripped ones too).
- * > 0 the offset, 0 no 64-bit Go program, GOLANG_NEWER a Go program of a version (newer than 1.26, or
- * untold) whose offset is not known, another -errno if it cannot be read.
+ * The minor version of Go 1.x that made the program at `path` (also /proc/PID/exe; stripped ones too).
+ * 0 no 64-bit Go program, GOLANG_UNTOLD a Go program that does not say which version, another -errno if
+ * it cannot be read.
  */
-#define GOLANG_NEWER (-ENOTSUP)
-int golang__goid_offset(const char *path);
+#define GOLANG_UNTOLD (-ENOTSUP)
+int golang__minor(const char *path);
+
+static inline bool golang__is_go(int minor)
+{
+	return minor > 0 || minor == GOLANG_UNTOLD;
+}
+
+/* Offset of goid in runtime.g for a minor version; 0: not known (newer than 1.26, or untold). */
+unsigned golang__goid_offset(int minor);
+/* Offset of curg in runtime.m; 0: not known. */
+unsigned golang__curg_offset(int minor);
+/* Offset of recvx in runtime.hchan. */
+unsigned golang__recvx_offset(int minor);
 
 #endif

@@ -41,10 +41,7 @@ static struct slice base_of(struct slice path)
 {
 	while (path.n && path.p[path.n - 1] == '/')
 		path.n--;
-	for (size_t i = path.n; i > 0; i--)
-		if (path.p[i - 1] == '/')
-			return slice__sub(path, i, path.n);
-	return path;
+	return slice__leaf(path);
 }
 
 /* The name a process goes by: "nginx: worker process" -> nginx, "redis-server *:6379" -> redis-server, "-bash" -> bash. */
