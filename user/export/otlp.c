@@ -7,6 +7,8 @@
 #include "meta/meta.h"
 #include "util/cursor.h"
 
+#define SPARE_MAX (1u << 20)
+
 enum { FLAG_HAS_IS_REMOTE = 0x100, FLAG_IS_REMOTE = 0x200 }; /* trace.proto, SpanFlags */
 
 uint32_t otlp__flags(const struct span *s)
@@ -14,6 +16,11 @@ uint32_t otlp__flags(const struct span *s)
 	uint32_t flags = s->trace_flags | FLAG_HAS_IS_REMOTE;
 
 	return s->has_parent && s->kind == SPAN_SERVER ? flags | FLAG_IS_REMOTE : flags;
+}
+
+uint32_t otlp__link_flags(const struct span_link *l)
+{
+	return l->trace_flags | FLAG_HAS_IS_REMOTE;
 }
 
 struct slice otlp__utf8(const char *s, struct attrs *scratch)
@@ -40,7 +47,8 @@ static struct otlp_group *batch__group(struct otlp_batch *b, const struct proces
 	if (!b->groups)
 		abort();
 	g = &b->groups[b->n_groups++];
-	*g = (struct otlp_group){.process = process__ref((struct process *)p)};
+	*g = (struct otlp_group){.process = process__ref((struct process *)p), .spans = b->spare};
+	b->spare = (struct pb){0};
 	return g;
 }
 
@@ -57,11 +65,25 @@ void otlp_batch__add(struct otlp_batch *b, const struct span *s)
 	b->spans++;
 }
 
-void otlp_batch__free(struct otlp_batch *b)
+/* The largest buffer is kept: a batch is about as large as the one before. */
+static void batch__keep(struct otlp_batch *b, struct pb *spans)
+{
+	struct pb smaller = *spans;
+
+	if (spans->size > b->spare.size && spans->size <= SPARE_MAX) {
+		smaller = b->spare;
+		b->spare = *spans;
+		b->spare.n = 0;
+	}
+	pb__free(&smaller);
+}
+
+/* Forgets the spans; what it holds for the next batch goes with free. */
+static void otlp_batch__clear(struct otlp_batch *b)
 {
 	for (size_t i = 0; i < b->n_groups; i++) {
 		process__unref(b->groups[i].process);
-		pb__free(&b->groups[i].spans);
+		batch__keep(b, &b->groups[i].spans);
 	}
 	free(b->groups);
 	b->groups = NULL;
@@ -70,11 +92,17 @@ void otlp_batch__free(struct otlp_batch *b)
 	b->bytes = 0;
 }
 
+void otlp_batch__free(struct otlp_batch *b)
+{
+	otlp_batch__clear(b);
+	pb__free(&b->spare);
+}
+
 char *otlp_batch__body(struct otlp_batch *b, size_t *size)
 {
 	char *body = b->protocol == OTLP_HTTP_JSON ? otlp_json__body(b, size) : otlp_pb__body(b, size), *fitting;
 
-	otlp_batch__free(b);
+	otlp_batch__clear(b);
 	fitting = realloc(body, *size); /* it may have to wait for long */
 	return fitting ? fitting : body;
 }

@@ -21,6 +21,7 @@ struct otlp_batch {
 	size_t n_groups;
 	uint32_t spans;
 	size_t bytes; /* of encoded spans, without their resources */
+	struct pb spare; /* an empty buffer of the batch before, for the first group of the next */
 };
 
 void otlp_batch__add(struct otlp_batch *b, const struct span *s);
@@ -36,8 +37,9 @@ char *otlp_pb__body(const struct otlp_batch *b, size_t *size);
 void otlp_json__span(struct pb *b, const struct span *s);
 char *otlp_json__body(const struct otlp_batch *b, size_t *size);
 #define OTLP_SCOPE "wirespan"
-/* The conventions whose names are used. */
-#define OTLP_SCHEMA_URL "https://opentelemetry.io/schemas/1.37.0"
+#define OTLP_LINK_EVIDENCE "wirespan.link.evidence" /* a link's attribute, and a span's */
+/* The first conventions that have all the names that are used: service.peer.name came with 1.39.0, container.runtime.name with 1.37.0. */
+#define OTLP_SCHEMA_URL "https://opentelemetry.io/schemas/1.39.0"
 
 /*
  * OTLP strings are UTF-8. Attributes are that already; a name or a message may have been cut in the
@@ -47,5 +49,7 @@ struct slice otlp__utf8(const char *s, struct attrs *scratch);
 
 /* Span.flags: W3C trace flags, and whether the parent is known to be remote. */
 uint32_t otlp__flags(const struct span *s);
+/* Link.flags: the same of what is linked, which is of the same process. */
+uint32_t otlp__link_flags(const struct span_link *l);
 
 #endif

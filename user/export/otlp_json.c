@@ -10,6 +10,7 @@
 
 #include "export/otlp.h"
 #include "meta/meta.h"
+#include "util/cursor.h"
 
 static json_t *json__slice(struct slice s)
 {
@@ -50,6 +51,16 @@ static json_t *json__u64(uint64_t v)
 	return json_sprintf("%llu", (unsigned long long)v);
 }
 
+static json_t *json__list(struct slice items)
+{
+	struct cursor c = cursor__of(items);
+	json_t *array = json_array();
+
+	for (struct slice s = cursor__cstr(&c); !c.over; s = cursor__cstr(&c))
+		json_array_append_new(array, json__slice(s));
+	return array;
+}
+
 static json_t *json__plain(const struct attrs *list, const struct attr *a)
 {
 	switch (a->type) {
@@ -59,6 +70,8 @@ static json_t *json__plain(const struct attrs *list, const struct attr *a)
 		return json_boolean(a->i != 0);
 	case ATTR_INT:
 		return json_integer(a->i);
+	case ATTR_LIST:
+		return json__list(attr__text(list, a));
 	default:
 		return json__double(a->d);
 	}
@@ -73,12 +86,24 @@ static json_t *json__plain_attributes(const struct attrs *list)
 	return o;
 }
 
+static json_t *json__string_values(struct slice items)
+{
+	struct cursor c = cursor__of(items);
+	json_t *array = json_array();
+
+	for (struct slice s = cursor__cstr(&c); !c.over; s = cursor__cstr(&c))
+		json_array_append_new(array, json_pack("{s:o}", "stringValue", json__slice(s)));
+	return array;
+}
+
 /* AnyValue: int64 is a string in JSON. */
 static json_t *json__any(const struct attrs *list, const struct attr *a)
 {
 	static const char *const names[] = {"stringValue", "intValue", "boolValue", "doubleValue"};
 	json_t *o = json_object();
 
+	if (a->type == ATTR_LIST)
+		return json_pack("{s:{s:o}}", "arrayValue", "values", json__string_values(attr__text(list, a)));
 	json_object_set_new(o, names[a->type],
 			    a->type == ATTR_INT ? json_sprintf("%lld", (long long)a->i) : json__plain(list, a));
 	return o;
@@ -106,8 +131,26 @@ static json_t *json__status(const struct span *s)
 	return o;
 }
 
+/* plain: attributes as an object, as in a line; else as OTLP has them. */
+static json_t *json__links(const struct span *s, bool plain)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < s->n_links; i++) {
+		const struct span_link *l = &s->links[i];
+		const char *evidence = evidence__name(l->evidence);
+		json_t *attributes = plain ? json_pack("{s:s}", OTLP_LINK_EVIDENCE, evidence) :
+					     json_pack("[{s:s, s:{s:s}}]", "key", OTLP_LINK_EVIDENCE, "value", "stringValue", evidence);
+
+		json_array_append_new(array, json_pack("{s:o, s:o, s:i, s:o}", "traceId", json__hex(l->trace_id, 16), "spanId",
+						       json__hex(l->span_id, 8), "flags", (int)otlp__link_flags(l), "attributes",
+						       attributes));
+	}
+	return array;
+}
+
 /* What both formats share. */
-static json_t *json__span(const struct span *s)
+static json_t *json__span(const struct span *s, bool plain)
 {
 	json_t *o = json_object();
 
@@ -123,7 +166,9 @@ static json_t *json__span(const struct span *s)
 	json_object_set_new(o, "endTimeUnixNano", json__u64(s->end_ns));
 	json_object_set_new(o, "status", json__status(s));
 	json_object_set_new(o, "events", json_array());
-	json_object_set_new(o, "links", json_array());
+	json_object_set_new(o, "links", json__links(s, plain));
+	if (s->links_dropped)
+		json_object_set_new(o, "droppedLinksCount", json_integer(s->links_dropped));
 	if (s->attrs->dropped)
 		json_object_set_new(o, "droppedAttributesCount", json_integer(s->attrs->dropped));
 	return o;
@@ -145,7 +190,7 @@ static void text__append(struct pb *b, json_t *j)
 
 void otlp_json__span(struct pb *b, const struct span *s)
 {
-	json_t *o = json__span(s);
+	json_t *o = json__span(s, false);
 
 	json_object_set_new(o, "attributes", json__attributes(s->attrs));
 	if (b->n)
@@ -155,7 +200,7 @@ void otlp_json__span(struct pb *b, const struct span *s)
 
 void otlp_json__line(FILE *out, const struct span *s)
 {
-	json_t *o = json__span(s);
+	json_t *o = json__span(s, true);
 
 	json_object_set_new(o, "attributes", json__plain_attributes(s->attrs));
 	json_object_set_new(o, "resource", json__plain_attributes(&s->process->resource));

@@ -2,6 +2,9 @@
 /* otlp_pb.c - the agent's hot path: one pass over a span, nothing allocated but the growing buffer. */
 #include "export/otlp.h"
 #include "meta/meta.h"
+#include "util/cursor.h"
+
+#define RESOURCE_USUAL 2048 /* bytes around the spans of a group */
 
 enum { REQUEST_RESOURCE_SPANS = 1 };
 enum { RESOURCE_SPANS_RESOURCE = 1, RESOURCE_SPANS_SCOPE_SPANS = 2, RESOURCE_SPANS_SCHEMA_URL = 3 };
@@ -19,44 +22,82 @@ enum {
 	SPAN_F_END = 8,
 	SPAN_F_ATTRIBUTES = 9,
 	SPAN_F_DROPPED_ATTRIBUTES = 10,
+	SPAN_F_LINKS = 13,
+	SPAN_F_DROPPED_LINKS = 14,
 	SPAN_F_STATUS = 15,
 	SPAN_F_FLAGS = 16,
 };
+enum { LINK_TRACE_ID = 1, LINK_SPAN_ID = 2, LINK_ATTRIBUTES = 4, LINK_FLAGS = 6 };
 enum { STATUS_MESSAGE = 2, STATUS_CODE = 3 };
 enum { KEY_VALUE_KEY = 1, KEY_VALUE_VALUE = 2 };
-enum { ANY_STRING = 1, ANY_BOOL = 2, ANY_INT = 3, ANY_DOUBLE = 4 };
+enum { ANY_STRING = 1, ANY_BOOL = 2, ANY_INT = 3, ANY_DOUBLE = 4, ANY_ARRAY = 5 };
+enum { ARRAY_VALUES = 1 };
 
-static void pb__any(struct pb *b, const struct attrs *list, const struct attr *a)
+/* A list is seldom: its lengths are filled in later. */
+static void pb__list(struct pb *b, unsigned field, const struct attrs *list, const struct attr *a)
 {
-	uint64_t bits;
+	struct cursor c = cursor__of(attr__text(list, a));
+	size_t pair = pb__open(b, field), any, array, value;
 
+	pb__bytes_field(b, KEY_VALUE_KEY, (struct slice){a->key, a->key_len});
+	any = pb__open(b, KEY_VALUE_VALUE);
+	array = pb__open(b, ANY_ARRAY);
+	for (struct slice s = cursor__cstr(&c); !c.over; s = cursor__cstr(&c)) {
+		value = pb__open(b, ARRAY_VALUES);
+		pb__bytes_field(b, ANY_STRING, s);
+		pb__close(b, value);
+	}
+	pb__close(b, array);
+	pb__close(b, any);
+	pb__close(b, pair);
+}
+
+/* AnyValue: its size, and itself. */
+static size_t any__size(const struct attr *a)
+{
 	switch (a->type) {
-	case ATTR_STR:
-		pb__bytes_field(b, ANY_STRING, attr__text(list, a));
-		break;
-	case ATTR_BOOL:
-		pb__varint_field(b, ANY_BOOL, a->i != 0);
-		break;
-	case ATTR_INT:
-		pb__varint_field(b, ANY_INT, (uint64_t)a->i);
-		break;
-	case ATTR_DOUBLE:
-		memcpy(&bits, &a->d, 8);
-		pb__fixed64_field(b, ANY_DOUBLE, bits);
-		break;
+	case ATTR_STR: return 1 + pb__varint_size(a->str.len) + a->str.len;
+	case ATTR_INT: return 1 + pb__varint_size((uint64_t)a->i);
+	case ATTR_DOUBLE: return 9;
+	default: return 2;
 	}
 }
 
+static unsigned char *any__put(unsigned char *p, const struct attrs *list, const struct attr *a)
+{
+	switch (a->type) {
+	case ATTR_STR:
+		return pb__put_bytes(p, ANY_STRING, list->text + a->str.off, a->str.len);
+	case ATTR_INT:
+		return pb__put_varint(pb__put_tag(p, ANY_INT, PB_VARINT), (uint64_t)a->i);
+	case ATTR_DOUBLE:
+		p = pb__put_tag(p, ANY_DOUBLE, PB_FIXED64);
+		for (int i = 0; i < 8; i++)
+			*p++ = (unsigned char)((uint64_t)a->i >> (8 * i)); /* the bits of a->d */
+		return p;
+	default:
+		return pb__put_varint(pb__put_tag(p, ANY_BOOL, PB_VARINT), a->i != 0);
+	}
+}
+
+/* Two thirds of a span are attributes: each is sized first, then written in one go. */
 static void pb__attributes(struct pb *b, unsigned field, const struct attrs *list)
 {
 	for (unsigned i = 0; i < list->n; i++) {
-		size_t pair = pb__open(b, field), value;
+		const struct attr *a = &list->v[i];
+		size_t any = any__size(a);
+		size_t pair = 2 + pb__varint_size(a->key_len) + a->key_len + pb__varint_size(any) + any;
+		unsigned char *p;
 
-		pb__bytes_field(b, KEY_VALUE_KEY, (struct slice){list->v[i].key, list->v[i].key_len});
-		value = pb__open(b, KEY_VALUE_VALUE);
-		pb__any(b, list, &list->v[i]);
-		pb__close(b, value);
-		pb__close(b, pair);
+		if (a->type == ATTR_LIST) {
+			pb__list(b, field, list, a);
+			continue;
+		}
+		p = pb__room(b, 20 + pair);
+		p = pb__put_varint(pb__put_tag(p, field, PB_LEN), pair);
+		p = pb__put_bytes(p, KEY_VALUE_KEY, a->key, a->key_len);
+		p = pb__put_varint(pb__put_tag(p, KEY_VALUE_VALUE, PB_LEN), any);
+		b->n = (size_t)(any__put(p, list, a) - b->p);
 	}
 }
 
@@ -81,6 +122,27 @@ static void pb__status(struct pb *b, const struct span *s)
 	pb__close(b, status);
 }
 
+static void pb__links(struct pb *b, const struct span *s)
+{
+	for (unsigned i = 0; i < s->n_links; i++) {
+		const struct span_link *l = &s->links[i];
+		size_t link = pb__open(b, SPAN_F_LINKS), pair, any;
+
+		pb__bytes_field(b, LINK_TRACE_ID, (struct slice){(const char *)l->trace_id, 16});
+		pb__bytes_field(b, LINK_SPAN_ID, (struct slice){(const char *)l->span_id, 8});
+		pair = pb__open(b, LINK_ATTRIBUTES);
+		pb__bytes_field(b, KEY_VALUE_KEY, SLICE(OTLP_LINK_EVIDENCE));
+		any = pb__open(b, KEY_VALUE_VALUE);
+		pb__bytes_field(b, ANY_STRING, slice__of(evidence__name(l->evidence)));
+		pb__close(b, any);
+		pb__close(b, pair);
+		pb__fixed32_field(b, LINK_FLAGS, otlp__link_flags(l));
+		pb__close(b, link);
+	}
+	if (s->links_dropped)
+		pb__varint_field(b, SPAN_F_DROPPED_LINKS, s->links_dropped);
+}
+
 void otlp_pb__span(struct pb *b, const struct span *s)
 {
 	size_t span = pb__open(b, SCOPE_SPANS_SPANS);
@@ -98,6 +160,7 @@ void otlp_pb__span(struct pb *b, const struct span *s)
 	pb__attributes(b, SPAN_F_ATTRIBUTES, s->attrs);
 	if (s->attrs->dropped)
 		pb__varint_field(b, SPAN_F_DROPPED_ATTRIBUTES, s->attrs->dropped);
+	pb__links(b, s);
 	pb__status(b, s);
 	pb__fixed32_field(b, SPAN_F_FLAGS, otlp__flags(s));
 	pb__close(b, span);
@@ -126,6 +189,7 @@ char *otlp_pb__body(const struct otlp_batch *batch, size_t *size)
 {
 	struct pb b = {0};
 
+	pb__room(&b, batch->bytes + batch->n_groups * RESOURCE_USUAL);
 	for (size_t i = 0; i < batch->n_groups; i++)
 		pb__group(&b, &batch->groups[i]);
 	*size = b.n;

@@ -5,18 +5,16 @@
 
 #define LENGTH_BYTES 4 /* of a reserved length: 4 * 7 bits */
 
-static unsigned char *pb__room(struct pb *b, size_t n)
+unsigned char *pb__grow(struct pb *b, size_t n)
 {
-	if (b->n + n > b->size) {
-		size_t size = b->size ? b->size : 1024;
+	size_t size = b->size ? b->size : 1024;
 
-		while (size < b->n + n)
-			size *= 2;
-		b->p = realloc(b->p, size);
-		if (!b->p)
-			abort();
-		b->size = size;
-	}
+	while (size < b->n + n)
+		size *= 2;
+	b->p = realloc(b->p, size);
+	if (!b->p)
+		abort();
+	b->size = size;
 	return b->p + b->n;
 }
 
@@ -26,26 +24,11 @@ void pb__free(struct pb *b)
 	*b = (struct pb){0};
 }
 
-static unsigned char *put_varint(unsigned char *p, uint64_t v)
-{
-	while (v >= 0x80) {
-		*p++ = (unsigned char)(v | 0x80);
-		v >>= 7;
-	}
-	*p++ = (unsigned char)v;
-	return p;
-}
-
-static unsigned char *put_tag(unsigned char *p, unsigned field, enum pb_wire wire)
-{
-	return put_varint(p, (uint64_t)field << 3 | wire);
-}
-
 void pb__varint_field(struct pb *b, unsigned field, uint64_t value)
 {
 	unsigned char *p = pb__room(b, 20);
 
-	b->n = (size_t)(put_varint(put_tag(p, field, PB_VARINT), value) - b->p);
+	b->n = (size_t)(pb__put_varint(pb__put_tag(p, field, PB_VARINT), value) - b->p);
 }
 
 static unsigned char *put_little_endian(unsigned char *p, uint64_t v, int bytes)
@@ -59,14 +42,14 @@ void pb__fixed64_field(struct pb *b, unsigned field, uint64_t value)
 {
 	unsigned char *p = pb__room(b, 18);
 
-	b->n = (size_t)(put_little_endian(put_tag(p, field, PB_FIXED64), value, 8) - b->p);
+	b->n = (size_t)(put_little_endian(pb__put_tag(p, field, PB_FIXED64), value, 8) - b->p);
 }
 
 void pb__fixed32_field(struct pb *b, unsigned field, uint32_t value)
 {
 	unsigned char *p = pb__room(b, 14);
 
-	b->n = (size_t)(put_little_endian(put_tag(p, field, PB_FIXED32), value, 4) - b->p);
+	b->n = (size_t)(put_little_endian(pb__put_tag(p, field, PB_FIXED32), value, 4) - b->p);
 }
 
 void pb__append(struct pb *b, const void *p, size_t n)
@@ -80,17 +63,14 @@ void pb__bytes_field(struct pb *b, unsigned field, struct slice value)
 {
 	unsigned char *p = pb__room(b, 20 + value.n);
 
-	p = put_varint(put_tag(p, field, PB_LEN), value.n);
-	if (value.n)
-		memcpy(p, value.p, value.n);
-	b->n = (size_t)(p - b->p) + value.n;
+	b->n = (size_t)(pb__put_bytes(p, field, value.p, value.n) - b->p);
 }
 
 size_t pb__open(struct pb *b, unsigned field)
 {
 	unsigned char *p = pb__room(b, 10 + LENGTH_BYTES);
 
-	b->n = (size_t)(put_tag(p, field, PB_LEN) - b->p) + LENGTH_BYTES;
+	b->n = (size_t)(pb__put_tag(p, field, PB_LEN) - b->p) + LENGTH_BYTES;
 	return b->n;
 }
 

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "export/sender.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 
 #include "export/otlp.h"
+#include "util/curl.h"
 
 #define RESPONSE_MAX 65536
+#define UPLOAD_BYTES (512L << 10) /* most batches go in one piece: each costs curl a poll and four looks at the clock */
 #define RETRY_AFTER_MAX 86400 /* s */
 
 struct sender {
 	CURLM *multi;
 	CURL *easy;
-	struct curl_slist *headers;
-	enum otlp_protocol protocol;
-	int epoll_fd;
-	void *ptr;
+	struct curl_slist *headers[OTLP_PROTOCOLS][2]; /* by protocol, and whether gzip: what was spooled may differ */
+	enum otlp_protocol protocol; /* of what is under way */
+	struct curl_watch watch;
 	bool busy;
 	char *response;
 	size_t n_response;
@@ -34,20 +33,18 @@ static size_t on_response(char *p, size_t size, size_t n, void *ctx)
 	return size * n;
 }
 
-/* curl says which descriptor it wants to hear of. */
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *known)
+static struct curl_slist *headers__new(const struct export_settings *o, enum otlp_protocol protocol, bool gzip)
 {
-	struct sender *s = ctx;
-	struct epoll_event ev = {.data.ptr = s->ptr};
+	struct curl_slist *list;
 
-	if (what == CURL_POLL_REMOVE) {
-		epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-		return 0;
-	}
-	ev.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
-	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, fd, &ev))
-		epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
-	return 0;
+	list = curl_slist_append(NULL, protocol == OTLP_HTTP_JSON ? "Content-Type: application/json"
+								  : "Content-Type: application/x-protobuf");
+	list = curl_slist_append(list, "Expect:");
+	if (gzip)
+		list = curl_slist_append(list, "Content-Encoding: gzip");
+	for (char **h = o->headers; h && *h; h++)
+		list = curl_slist_append(list, *h);
+	return list;
 }
 
 static int sender__setup(struct sender *s, const struct export_settings *o)
@@ -55,31 +52,26 @@ static int sender__setup(struct sender *s, const struct export_settings *o)
 	CURL *e = s->easy;
 	int bad = 0;
 
-	s->headers = curl_slist_append(s->headers, o->protocol == OTLP_HTTP_JSON ? "Content-Type: application/json"
-										 : "Content-Type: application/x-protobuf");
-	s->headers = curl_slist_append(s->headers, "Expect:");
-	if (o->gzip)
-		s->headers = curl_slist_append(s->headers, "Content-Encoding: gzip");
-	for (char **h = o->headers; h && *h; h++)
-		s->headers = curl_slist_append(s->headers, *h);
+	for (int p = 0; p < OTLP_PROTOCOLS; p++)
+		for (int gzip = 0; gzip < 2; gzip++)
+			s->headers[p][gzip] = headers__new(o, (enum otlp_protocol)p, gzip);
 	bad |= curl_easy_setopt(e, CURLOPT_URL, o->endpoint);
 	bad |= curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	bad |= curl_easy_setopt(e, CURLOPT_POST, 1L);
-	bad |= curl_easy_setopt(e, CURLOPT_HTTPHEADER, s->headers);
 	bad |= curl_easy_setopt(e, CURLOPT_USERAGENT, "OTel-OTLP-Exporter-wirespan/" WIRESPAN_VERSION);
 	bad |= curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)o->timeout_ms);
 	bad |= curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	bad |= curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BYTES);
 	bad |= curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_response);
 	bad |= curl_easy_setopt(e, CURLOPT_WRITEDATA, s);
 	bad |= curl_easy_setopt(e, CURLOPT_ERRORBUFFER, s->error);
 	if (o->certificate)
-		bad |= curl_easy_setopt(e, CURLOPT_CAINFO, o->certificate);
+		bad |= curl__trust(e, o->certificate);
 	if (o->client_certificate)
 		bad |= curl_easy_setopt(e, CURLOPT_SSLCERT, o->client_certificate);
 	if (o->client_key)
 		bad |= curl_easy_setopt(e, CURLOPT_SSLKEY, o->client_key);
-	curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	curl_multi_setopt(s->multi, CURLMOPT_SOCKETDATA, s);
+	curl__watch(s->multi, &s->watch);
 	return bad;
 }
 
@@ -90,9 +82,7 @@ struct sender *sender__new(const struct export_settings *o, int epoll_fd, void *
 
 	if (!s || !(s->response = malloc(RESPONSE_MAX)))
 		abort();
-	s->epoll_fd = epoll_fd;
-	s->ptr = ptr;
-	s->protocol = o->protocol;
+	s->watch = (struct curl_watch){epoll_fd, ptr};
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	s->multi = curl_multi_init();
 	s->easy = curl_easy_init();
@@ -113,17 +103,21 @@ void sender__free(struct sender *s)
 	sender__cancel(s);
 	curl_easy_cleanup(s->easy);
 	curl_multi_cleanup(s->multi);
-	curl_slist_free_all(s->headers);
+	for (int p = 0; p < OTLP_PROTOCOLS; p++)
+		for (int gzip = 0; gzip < 2; gzip++)
+			curl_slist_free_all(s->headers[p][gzip]);
 	free(s->response);
 	free(s);
 }
 
-void sender__post(struct sender *s, const char *body, size_t size)
+void sender__post(struct sender *s, const struct batch *b)
 {
+	s->protocol = b->protocol;
 	s->n_response = 0;
 	s->error[0] = '\0';
-	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, body);
-	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
+	curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, s->headers[b->protocol][b->gzip]);
+	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, b->body);
+	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)b->size);
 	curl_multi_add_handle(s->multi, s->easy);
 	s->busy = true;
 }

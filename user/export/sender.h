@@ -3,7 +3,7 @@
 #ifndef EXPORT_SENDER_H
 #define EXPORT_SENDER_H
 
-#include "export/export.h"
+#include "export/batch.h"
 
 enum sender_result {
 	SENDER_BUSY,   /* under way, or nothing was asked for */
@@ -17,8 +17,8 @@ struct sender;
 /* ptr: data.ptr of the descriptors added to epoll_fd. s is copied. */
 struct sender *sender__new(const struct export_settings *s, int epoll_fd, void *ptr, char *err, size_t err_size);
 void sender__free(struct sender *s);
-/* body is borrowed until the result is known. */
-void sender__post(struct sender *s, const char *body, size_t size);
+/* b is borrowed until the result is known. */
+void sender__post(struct sender *s, const struct batch *b);
 /* Forgets the post that is under way, if there is one: its body is borrowed no longer. */
 void sender__cancel(struct sender *s);
 /* Drives the transfer. Any result but BUSY is told once. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "export/export.h"
+#include "util/environment.h"
 #include "util/slice.h"
 
 #define HEADERS_MAX 64
@@ -24,13 +25,10 @@ struct variable {
 
 static struct variable env(const char *traces, const char *general)
 {
-	struct variable v = {traces, traces ? getenv(traces) : NULL};
+	const char *value = traces ? environment__get(traces) : NULL;
+	const char *name = value || !general ? traces : general;
 
-	if (!v.value || !*v.value)
-		v = (struct variable){general, general ? getenv(general) : NULL};
-	if (v.value && !*v.value)
-		v.value = NULL;
-	return v;
+	return (struct variable){environment__name(name), value || !general ? value : environment__get(general)};
 }
 
 void endpoint__show(const char *url, char *out, size_t size)

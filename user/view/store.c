@@ -101,6 +101,7 @@ static struct vspan *vspan__new(const struct span *s)
 	v->end_ns = s->end_ns;
 	vspan__name(v, s);
 	vspan__set_service(v, s);
+	text__shown(v->why, sizeof(v->why), attrs__get_str(s->attrs, "wirespan.link.why"));
 	if (s->status_message)
 		text__shown(v->message, sizeof(v->message), slice__of(s->status_message));
 	return v;

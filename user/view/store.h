@@ -21,6 +21,7 @@ struct vspan {
 	char operation[64];
 	char code[16];	   /* HTTP status, SQLSTATE; empty if none */
 	char message[200]; /* error: the reason */
+	char why[400];	   /* --why: what the rules said of its parent */
 	struct vspan *next;
 	unsigned nth; /* of its trace, as they came */
 	/* As a row; set by vtrace__arrange. */

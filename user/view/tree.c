@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "view/tree.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define DEPTH_MAX 32
@@ -120,6 +119,21 @@ static void print__error(const struct view_options *o, const struct vspan *row, 
 		colour__off(o));
 }
 
+/* Of both ends of a call; each names the span that it speaks of. */
+static void print__why(const struct view_options *o, const struct vspan *row, const char *indent)
+{
+	const struct vspan *ends[] = {row, row->server};
+
+	for (int i = 0; i < 2; i++) {
+		if (!ends[i] || !ends[i]->why[0])
+			continue;
+		fprintf(o->out, "%s   %s", indent, colour__on(o, COLOUR_DIM));
+		for (int b = 0; b < 8; b++)
+			fprintf(o->out, "%02x", ends[i]->span_id[b]);
+		fprintf(o->out, " %s: %s%s\n", ends[i]->kind == SPAN_CLIENT ? "call" : "request", ends[i]->why, colour__off(o));
+	}
+}
+
 static void print__row(const struct view_options *o, const struct axis *a, const struct vspan *row, const char *head,
 		       const char *indent)
 {
@@ -135,6 +149,7 @@ static void print__row(const struct view_options *o, const struct axis *a, const
 	fprintf(o->out, "%s %8.1f %8.1f  %s%s\n", error ? colour__off(o) : "", ms_of(vspan__duration(row)),
 		ms_of(row->own_ns), evidence__name(row->evidence), row->incomplete ? " (incomplete)" : "");
 	print__error(o, row, indent);
+	print__why(o, row, indent);
 }
 
 static void print__rows(const struct view_options *o, const struct axis *a, const struct vspan *row, char *indent,

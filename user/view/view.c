@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "view/store.h"
 #include "view/summary.h"
