@@ -8,9 +8,6 @@
 # tree, ${XDG_CACHE_HOME:-~/.cache}/wirespan/backends, so that a clean tree, a second clone and CI
 # reuse it. Prints DIR/bin on stdout, progress on stderr. Cold it takes about 8 minutes on two cores
 # and 4 GiB of memory; a second run only looks. JOBS sets the parallelism of the builds.
-#
-# Everything comes through the Go module proxy. An older Go than the sources ask for (Debian 12 has
-# 1.19) fetches the newer toolchain the same way, as the module that Go itself publishes it as.
 set -euo pipefail
 
 GO=1.26.8                 # what the two go.mod files ask for, at least
@@ -19,40 +16,7 @@ CONFMAP=v1.64.0           # the configuration providers of the same release
 JAEGER=v1.76.0            # the module's version; the release calls itself v2.13.0
 JAEGER_NAME=v2.13.0
 
-say() { echo "backends: $*" >&2; }
-
-# use_go: sets `go` to a command of at least version $GO.
-use_go() {
-	local have arch dir
-	command -v go > /dev/null || { say "no go command: run tools/setup.sh test"; exit 1; }
-	have=$(GOTOOLCHAIN=local go env GOVERSION)
-	if [ "$(printf '%s\n' "go$GO" "${have%% *}" | sort -V | head -n1)" = "go$GO" ]; then
-		go=go
-		return
-	fi
-	arch=$(go env GOOS)-$(go env GOARCH)
-	say "go is ${have#go}, too old: fetching the toolchain $GO"
-	# In a directory without go.mod; the checksum database vouches for the archive.
-	dir=$(cd / && GOTOOLCHAIN=local GOFLAGS=-mod=mod go mod download -json "golang.org/toolchain@v0.0.1-go$GO.$arch" |
-		sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p')
-	# Module archives carry no executable bits.
-	chmod -R u+w "$dir"
-	chmod +x "$dir"/bin/* "$dir"/pkg/tool/*/* 2> /dev/null || chmod +x "$dir"/bin/*
-	export PATH="$dir/bin:$PATH" GOROOT="$dir"
-	go=$dir/bin/go
-}
-
-# done_before NAME RECIPE: is DIR/bin/NAME there, built by this same recipe?
-done_before() {
-	[ -x "$bin/$1" ] && [ "$(cat "$bin/$1.recipe" 2> /dev/null)" = "$2" ]
-}
-
-# finish NAME RECIPE FILE: FILE becomes DIR/bin/NAME in one step.
-finish() {
-	mv "$3" "$bin/$1"
-	printf '%s\n' "$2" > "$bin/$1.recipe"
-	say "$1 is ready after $SECONDS s"
-}
+. "$(dirname "$0")/gobuild.sh"
 
 collector() {
 	local core=go.opentelemetry.io/collector contrib=github.com/open-telemetry/opentelemetry-collector-contrib
@@ -99,15 +63,7 @@ jaeger() {
 }
 
 case ${1-} in -*) sed -n '4,/^set/s/^# \{0,1\}//p' "$0"; exit 2 ;; esac
-bin=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/wirespan/backends}/bin
-mkdir -p "$bin"
-bin=$(cd "$bin" && pwd)
-exec 9> "$bin/.lock"
-flock 9                   # a second caller waits for the first one's result
-work=$(mktemp -d)
-export TMPDIR=$work     # for what the builders leave behind
-trap 'rm -rf "$work"' EXIT
-export GOFLAGS="-buildvcs=false -p=${JOBS:-$(nproc)}" GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0
+cache__open "${1:-${XDG_CACHE_HOME:-$HOME/.cache}/wirespan/backends}"
 collector
 jaeger
 echo "$bin"

@@ -1,18 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# tools/setup.sh [--check] [build|demo|test|kernels]...
+# tools/setup.sh [--check] [build|demo|test|kernels|oracle]...
 #
 # Installs what Wirespan's build, demo and tests need and this machine does not have, and says what
 # before it does so. Without a part it sees to build, demo and test; test includes the other two, kernels
-# (for make test-kernels) all of them.
+# (for make test-kernels, a part of make check) all of them; the kernels that it boots go into the cache. oracle: test,
+# and what the other servers of make oracle are built with; these need Go 1.26, which Debian 12 has not.
 #
 #   --check   only report what is missing; exit status 1 if anything is
 #
 # What is there already in another way (a Go, Node or JDK of your own on PATH, a library in
 # /usr/local) is used. Packages come by apt on Debian 12 and 13; other systems get the list.
-# No service that a package brings is started, now or at boot. A run with nothing to do needs no
-# network and no root. Exit status: 0 all there, 1 something is missing, 2 usage.
+# None that is there is removed for them. No service that a package brings, or one that it depends on, is
+# started, now or at boot. A run with nothing to do needs no network and no root. Exit status: 0 all there, 1 something is missing, 2 usage.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
@@ -35,6 +36,8 @@ build libelf-dev                 header libelf.h
 build zlib1g-dev                 header zlib.h
 build libcurl4-openssl-dev       header curl/curl.h
 build libjansson-dev             header jansson.h
+build libyaml-dev                header yaml.h
+build libmicrohttpd-dev          header microhttpd.h
 demo  ca-certificates            file /etc/ssl/certs/ca-certificates.crt
 demo  util-linux                 command setpriv
 demo  nginx-light                command nginx
@@ -58,10 +61,35 @@ test  protobuf-compiler          command protoc
 test  wrk                        command wrk
 test  jq                         command jq
 test  curl                       command curl
+test  runc                       command runc
+test  containerd                 command containerd
+test  docker.io                  command dockerd
+test  podman                     command podman
+test  iptables                   command iptables-legacy
+test  openssl                    command openssl
+test  iproute2                   command ip
+test  python3-yaml               python yaml
+test  haproxy                    command haproxy
+test  php-fpm                    file /usr/sbin/php-fpm*
+test  puma                       command puma
+test  cargo                      command cargo
+test  mono-mcs                   command mcs
+test  maven                      command mvn
+test  python3-pip                python pip
+oracle npm                       command npm
+oracle maven                     command mvn
 kernels qemu-system-x86          command qemu-system-x86_64
 kernels busybox-static           command busybox
 kernels cpio                     command cpio
 LIST
+}
+
+# The kernels of tests/kernels that are not in the cache.
+missing_kernels() {
+	local suite
+	while read -r suite _; do
+		[ -s "${XDG_CACHE_HOME:-$HOME/.cache}/wirespan/kernels/$suite/vmlinuz" ] || echo "$suite"
+	done < <(grep -v '^#' tests/kernels/suites)
 }
 
 there_command() { command -v "$1" > /dev/null; }
@@ -88,36 +116,80 @@ gomodules() { command -v go > /dev/null && there_file "$(go env GOMODCACHE)/gith
 # --- apt --------------------------------------------------------------------------------------
 
 policy=/usr/sbin/policy-rc.d
-ours=
+marker='# Of the tools/setup.sh of Wirespan, while it installs. What was enabled before:'
+before=
 
-# hold_services PACKAGE...: no service may start by being installed: Debian's own switch for that, put
-# back afterwards. Nor may one start at the next boot because of us: those that come by one of these
-# packages, or by one that an interrupted run left half installed, are disabled.
+interrupted() { grep -qsxF "$marker" $policy; }
+
+# enabled: what would start by itself, one a line: the links that enable systemd's units, the names of
+# sysvinit's services (whose links change their numbers when others come).
+enabled() {
+	find /etc/systemd/system /etc/systemd/user -type l \( -path '*.wants/*' -o -path '*.requires/*' \) 2> /dev/null || true
+	{ compgen -G '/etc/rc[2-5].d/S*' || true; } | sed 's|.*/S[0-9]*||' | sort -u
+}
+
+# hold_services: no service may start by being installed: Debian's own switch for that, put back afterwards.
+# Nor may one start at the next boot because of us: release_services disables what is enabled by then and
+# was not before. The switch tells that, for the run that comes after one that was killed; one at a time.
 hold_services() {
-	local service package
-	for service in nginx:nginx-light redis-server:redis-server postgresql:postgresql; do
-		package=${service#*:}
-		if [[ " $* " = *" $package "* || $(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2> /dev/null) = i[UFHWt]* ]]; then
-			ours+=" ${service%:*}"
-		fi
-	done
-	[ ! -e $policy ] || [ -e $policy.wirespan ] || mv $policy $policy.wirespan
-	printf '#!/bin/sh\nexit 101\n' > $policy
-	chmod 755 $policy
+	exec 8< "${policy%/*}"
+	flock 8   # a killed run's apt-get still has it while it works
+	if interrupted; then
+		say "finishing what an interrupted run began"
+		before=$(sed '1,3d; s/^# //' $policy)
+	else
+		before=$(enabled)
+		[ ! -e $policy ] || mv $policy $policy.wirespan
+	fi
 	trap release_services EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
+	{ printf '#!/bin/sh\nexit 101\n%s\n' "$marker"; sed 's/^/# /' <<< "$before"; } > $policy.new
+	chmod 755 $policy.new
+	mv $policy.new $policy
 }
 
 release_services() {
-	local service
-	for service in $ours; do
-		[ ! -e "/etc/init.d/$service" ] || update-rc.d "$service" disable || true
-	done
-	rm -f $policy
-	[ ! -e $policy.wirespan ] || mv $policy.wirespan $policy
+	local what disabled=
+	while read -r what; do
+		case $what in
+		/*) rm -f "$what" ;;   # deb-systemd-helper takes that for disabled, and keeps it so
+		*) update-rc.d "$what" disable < /dev/null >&2 || true ;;
+		esac
+		disabled+=" ${what##*/}"
+	done < <(enabled | grep -vxF -f <(echo "$before"))
+	[ -z "$disabled" ] || say "not started, now or at boot:$disabled"
+	[ -z "$disabled" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload || true
+	if [ -e $policy.wirespan ]; then
+		mv $policy.wirespan $policy
+	else
+		rm -f $policy
+	fi
+	trap - EXIT INT TERM HUP
+	exec 8<&-
 }
 
+# Nothing that is there is removed for our sake, as docker-ce would be for docker.io.
+apt_install() {
+	apt-get install -q=2 -y --no-remove --no-install-recommends -o Dpkg::Use-Pty=0 "$@" < /dev/null >&2
+}
+
+# apt_install_possible PACKAGE...: all, or else those that can be.
+apt_install_possible() {
+	local package possible=() refused=
+	! apt_install "$@" || return 0
+	for package; do
+		if apt_install --simulate "$package" > /dev/null 2>&1; then
+			possible+=("$package")
+		else
+			refused+=" $package"
+		fi
+	done
+	[ -z "$refused" ] || say "apt-get cannot install these, or not without removing others:$refused"
+	[ ${#possible[@]} = 0 ] || apt_install "${possible[@]}" || say "apt-get failed"
+}
+
+# install_packages [PACKAGE]...: without one it only finishes an interrupted run.
 install_packages() {
 	local system
 	system=$(. /etc/os-release 2> /dev/null && echo "${ID-}:${VERSION_ID-}") || true
@@ -130,14 +202,15 @@ install_packages() {
 		say "needs root to install: $*"
 		exit 1
 	fi
-	say "installing by apt:" "$@"
 	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-	hold_services "$@"
+	hold_services
 	dpkg --configure -a >&2   # what an interrupted run left half done
-	apt-get update -q=2 < /dev/null >&2 || say "apt-get update failed; trying with the lists at hand"
-	apt-get install -q=2 -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@" < /dev/null >&2
+	if [ $# != 0 ]; then
+		say "installing by apt:" "$@"
+		apt-get update -q=2 < /dev/null >&2 || say "apt-get update failed; trying with the lists at hand"
+		apt_install_possible "$@"
+	fi
 	release_services
-	trap - EXIT INT TERM HUP
 }
 
 # --- main -------------------------------------------------------------------------------------
@@ -148,8 +221,8 @@ for word; do
 	--check) check=1 ;;
 	build | demo) parts+=" $word" ;;
 	test) parts+=" build demo test" ;;
-	kernels) parts+=" build demo test kernels" ;;
-	*) sed -n '4,/^set/s/^# \{0,1\}//p' "$0" | sed '/^set/d' >&2; exit 2 ;;
+	kernels | oracle) parts+=" build demo test $word" ;;
+	*) sed -n '4,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 	esac
 done
 parts=${parts:- build demo test}
@@ -159,13 +232,18 @@ if [ -n "$check" ]; then
 	[ -z "$packages" ] || say "missing packages:" $packages
 	[[ $parts != *demo* ]] || express || packages+=" express"
 	[[ $parts != *demo* ]] || gomodules || packages+=" lib/pq"
+	[[ $parts != *kernels* ]] || [ -z "$(missing_kernels)" ] || { packages+=" kernels"; say "missing: kernels of" $(missing_kernels); }
 	[[ " $packages " != *" express "* ]] || say "missing: Node's module express"
 	[[ " $packages " != *" lib/pq "* ]] || say "missing: Go's module lib/pq"
 	[ -z "${packages// }" ] || exit 1
 	say "all there for$parts"
 	exit 0
 fi
-[ -z "$packages" ] || install_packages $packages
+if [ -n "$packages" ] || { interrupted && [ "$(id -u)" = 0 ]; }; then
+	install_packages $packages
+	packages=$(missing $parts)
+	[ -z "$packages" ] || { say "could not be installed:" $packages; exit 1; }
+fi
 if [[ $parts = *demo* ]]; then
 	if ! express; then
 		say "fetching Node's module express into build/shop by npm"
@@ -178,5 +256,9 @@ if [[ $parts = *demo* ]]; then
 		(cd $shop && GOFLAGS=-mod=mod GOWORK=off go mod download >&2)
 	fi
 fi
-packages=$(missing $parts)
-[ -z "$packages" ] || { say "still missing after the installation:" $packages; exit 1; }
+if [[ $parts = *kernels* ]]; then
+	for suite in $(missing_kernels); do
+		say "fetching Debian's kernel of $suite for make test-kernels"
+		tests/kernels/fetch "$suite" > /dev/null
+	done
+fi
