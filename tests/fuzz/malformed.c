@@ -99,15 +99,25 @@ static enum decode_side text__make(struct text *t, const struct seed *s)
 	return s->turn[which].side;
 }
 
+static void side__send(struct drive *d, enum decode_side side, struct slice s, uint32_t missing, uint32_t lost)
+{
+	enum ws_dir requests = d->conn[0].role == WS_ROLE_CONNECTED ? WS_DIR_OUT : WS_DIR_IN;
+	enum ws_dir dir = side == SIDE_CLIENT ? requests : (enum ws_dir)!requests;
+
+	drive__send(d, &(struct transfer){.dir = dir, .bytes = s, .missing = missing, .lost = lost});
+	/* What was lost is not waited for any longer. */
+	if (lost)
+		drive__tick(d, 150000000);
+}
+
 /* The message in up to four pieces, now and then with missing or lost bytes. */
 static void message__send(struct drive *d, enum decode_side side, struct slice s)
 {
-	enum ws_dir requests = connection__request_dir(&d->conn);
-	enum ws_dir dir = side == SIDE_CLIENT ? requests : (enum ws_dir)!requests;
 	while (s.n) {
 		size_t n = below(4) ? s.n : 1 + below(s.n);
-		uint64_t missing = below(16) ? 0 : below(300), lost = below(32) ? 0 : below(100);
-		drive__send(d, dir, slice__sub(s, 0, n), missing, lost);
+		uint32_t missing = below(16) ? 0 : (uint32_t)below(300), lost = below(32) ? 0 : (uint32_t)below(100);
+
+		side__send(d, side, slice__sub(s, 0, n), missing, lost);
 		s = slice__sub(s, n, s.n);
 	}
 }
@@ -116,11 +126,14 @@ static void run(const struct seed *s, const struct seed *opening)
 {
 	struct drive d;
 	struct text t;
-	drive__open(&d, below(2) ? WS_ROLE_ACCEPTED : WS_ROLE_CONNECTED, WS_ORIGIN_NEW);
+	enum decode_side side;
+
+	drive__open(&d);
+	drive__connect(&d, 0, below(2) ? WS_ROLE_ACCEPTED : WS_ROLE_CONNECTED, WS_ORIGIN_NEW, 0);
 	/* One in eight comes first and has to be recognised, or not. */
 	if (below(8))
-		drive__send(&d, connection__request_dir(&d.conn), opening->turn[0].bytes, 0, 0);
-	enum decode_side side = text__make(&t, s);
+		side__send(&d, SIDE_CLIENT, opening->turn[0].bytes, 0, 0);
+	side = text__make(&t, s);
 	message__send(&d, side, (struct slice){t.p, t.n});
 	/* What comes after it must find its way as well. */
 	if (below(4) == 0)

@@ -43,6 +43,10 @@ const struct seed seeds[] = {
 	 {C("*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n"), S("%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n"),
 	  C("*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\nc\r\n"), S(">3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n"),
 	  C("*1\r\n$4\r\nPING\r\n"), S("~2\r\n#t\r\n,1.5\r\n"), C("*1\r\n$4\r\nPING\r\n"), S("|1\r\n+a\r\n+b\r\n_\r\n(12\r\n=7\r\ntxt:abc\r\n!3\r\nERR\r\n$-1\r\n*-1\r\n")}},
+	{"fastcgi",
+	 {C("\1\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0" "\1\4\0\1\0\53\1\0" "\16\4REQUEST_METHODPOST" "\13\12REQUEST_URI/a?token=x" "\0"
+	    "\1\4\0\1\0\0\0\0" "\1\5\0\1\0\2\0\0ok" "\1\5\0\1\0\0\0\0"),
+	  S("\1\6\0\1\0\22\0\0Status: 500 No\r\n\r\n" "\1\7\0\1\0\1\0\0e" "\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0")}},
 };
 const unsigned seeds_n = sizeof(seeds) / sizeof(seeds[0]);
 

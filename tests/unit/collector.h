@@ -16,8 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "util/clock.h"
 
 #define COLLECTOR_REQUESTS 32
 #define COLLECTOR_REQUEST_MAX (1 << 20)
@@ -53,14 +54,6 @@ struct collector {
 	bool up;
 };
 
-static inline uint64_t collector__now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* Waits until fd has something. False: told to stop, or ms are over (-1: never). */
 static inline bool collector__wait(struct collector *c, int fd, int ms)
 {
@@ -92,7 +85,7 @@ static inline bool collector__read(struct collector *c, int fd, struct collector
 		free(buf);
 		return false;
 	}
-	r->at = collector__now();
+	r->at = clock__ms();
 	r->head = strdup(buf);
 	r->body_n = n - (size_t)(end + 4 - buf);
 	r->body = malloc(r->body_n + 1);
@@ -141,7 +134,7 @@ static inline void collector__serve(struct collector *c, int fd)
 		if (a->how == HANG || a->how == HANG_UP)
 			return;
 		pthread_mutex_lock(&c->lock);
-		c->seen[c->n - 1].answered = collector__now();
+		c->seen[c->n - 1].answered = clock__ms();
 		pthread_mutex_unlock(&c->lock);
 		collector__answer(fd, a);
 		if (a->how == GARBAGE)

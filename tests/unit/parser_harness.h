@@ -13,6 +13,7 @@
  *                       every prefix: OK then MORE, or with bytes missing OK then TRUNC, never BAD
  *   harness__cut()      a dialogue with bytes missing after its turns (struct turn.missing)
  *   harness__status()   what the parser says to one piece of bytes
+ *   harness__recognise()  what it says to beginnings of connections
  *
  * Parsers are called with their input flush against an unmapped page (guard.h).
  */
@@ -61,6 +62,7 @@ struct harness {
 	bool skip[2], gone; /* after TRUNC until the next turn; after UPGRADE */
 	struct harness_part part[2];
 	enum decode_status last;
+	unsigned forgotten; /* of all messages */
 	FILE *out;
 	char *text;
 	size_t text_n;
@@ -190,6 +192,7 @@ static inline enum decode_status harness__call(struct harness *h, enum decode_si
 	h->m = (struct message){0};
 	*consumed = 0;
 	enum decode_status st = h->p->parse(h->state, &in, &h->m, consumed);
+	h->forgotten += h->m.forgotten;
 	if (st == DECODE_OK || st == DECODE_UPGRADE) {
 		assert_true(*consumed > 0);
 		assert_true(*consumed <= bytes.n + missing);
@@ -347,6 +350,26 @@ static inline enum decode_status harness__status(const struct protocol *p, enum 
 	enum decode_status st = h.last;
 	free(harness__close(&h));
 	return st;
+}
+
+/* How sure is it that a connection which begins like that is its own: 0 not, 1 it may be, 2. */
+struct beginning {
+	enum decode_side side;
+	int likes;
+	struct slice bytes;
+};
+
+static inline void harness__recognise(const struct protocol *p, const struct beginning *b, size_t n)
+{
+	struct guard g = guard__new(256);
+
+	for (size_t i = 0; i < n; i++) {
+		int likes = p->recognise(b[i].side, guard__put(&g, b[i].bytes));
+
+		if (likes != b[i].likes)
+			fail_msg("row %zu: %d, not %d: %.*s", i, likes, b[i].likes, (int)b[i].bytes.n, b[i].bytes.p);
+	}
+	guard__free(&g);
 }
 
 #endif

@@ -78,9 +78,48 @@ static void test_bounds(void **state)
 	assert_int_equal(a.dropped, 1);
 	assert_int_equal(attrs__get_str(&a, keys[3]).n, ATTR_VALUE_MAX);
 	/* No room for the new value: the old one goes as well. */
+	attrs__int(&a, keys[4], 4);
+	attrs__str(&a, keys[4], SLICE("small"));
+	assert_null(attrs__find(&a, keys[4]));
+	assert_int_equal(a.n, 4);
+	assert_int_equal(a.dropped, 2);
+	/* What takes no more than it did has room. */
 	attrs__str(&a, keys[0], SLICE("small"));
-	assert_null(attrs__find(&a, keys[0]));
-	assert_int_equal(a.n, 3);
+	assert_text(&a, keys[0], "small");
+	/* And what was in a hole. */
+	attrs__str(&a, keys[4], SLICE("large"));
+	assert_text(&a, keys[4], "large");
+	assert_int_equal(attrs__get_str(&a, keys[3]).n, ATTR_VALUE_MAX);
+	attrs__free(&a);
+}
+
+/* Values of all lengths that replace each other, among others that stay: nothing is lost, nothing mixed up. */
+static void test_set_again(void **state)
+{
+	static const char *const keys[] = {"a", "b", "c", "d", "e"};
+	static char value[5][400];
+	struct attrs a = {0};
+	attrs__str(&a, "stays", SLICE("put"));
+	attrs__list(&a, "tags", (struct slice){"x\0y", 4});
+	for (unsigned i = 0; i < 1000; i++) {
+		unsigned k = i * 7 % 5, n = i * 131 % 399;
+		memset(value[k], 'a' + (int)(i % 26), n);
+		if (i % 3 == 0 && n >= 3)
+			memcpy(value[k], "\xe2\x82\xac", 3);
+		value[k][n] = '\0';
+		if (i % 11 == 0)
+			attrs__int(&a, keys[k], 1);
+		if (i % 13 == 0)
+			attrs__remove(&a, keys[k]);
+		attrs__str(&a, keys[k], slice__of(value[k]));
+		for (unsigned j = 0; j < 5 && i >= 5; j++)
+			assert_text(&a, keys[j], value[j]);
+	}
+	assert_text(&a, "stays", "put");
+	assert_memory_equal(attr__text(&a, attrs__find(&a, "tags")).p, "x\0y", 4);
+	assert_int_equal(a.dropped, 0);
+	assert_int_equal(a.n, 7);
+	assert_true(a.size <= 4096); /* of at most 2006 bytes */
 	attrs__free(&a);
 }
 
@@ -182,7 +221,7 @@ int main(void)
 		cmocka_unit_test(test_set_and_replace), cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_bounds),		cmocka_unit_test(test_memory_is_kept),
 		cmocka_unit_test(test_utf8),		cmocka_unit_test(test_cut_at_boundary),
-		cmocka_unit_test(test_redact),
+		cmocka_unit_test(test_redact),		cmocka_unit_test(test_set_again),
 	};
 	return cmocka_run_group_tests_name("attrs", tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "capture/capture.h"
 
@@ -128,11 +129,11 @@ static void test_truncated(void **state)
 		assert_int_equal(truncate(path, n), 0);
 		int rc = read_all(&s, &malformed);
 
-		bool between = n == 16 || n == 40 || n == 72 || n == 168 || n == 264;
+		bool between = n == 16 || n == 40 || n == 72 || n == 176 || n == 280;
 
 		assert_int_equal(rc, n < 16 ? -ENOENT : between ? 0 : -EBADMSG);
 		assert_int_equal(malformed, rc == -EBADMSG);
-		assert_int_equal(s.n[WS_REC_DATA], n >= 264 ? 2 : n >= 168 ? 1 : 0);
+		assert_int_equal(s.n[WS_REC_DATA], n >= 280 ? 2 : n >= 176 ? 1 : 0);
 		assert_true(s.n[WS_REC_COUNTERS] == 0);
 	}
 }
@@ -181,6 +182,43 @@ static void test_flipped_bytes(void **state)
 	}
 }
 
+/* The recording as gzip would have it, without its last `cut` bytes. */
+static void compress_sample(long cut)
+{
+	char plain[4096], packed[4096];
+	FILE *f = fopen(path, "r");
+	size_t n = fread(plain, 1, sizeof(plain), f);
+	z_stream z = {.next_in = (Bytef *)plain, .avail_in = (uInt)n, .next_out = (Bytef *)packed, .avail_out = sizeof(packed)};
+
+	fclose(f);
+	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	deflateEnd(&z);
+	f = fopen(path, "w");
+	assert_int_equal(fwrite(packed, 1, z.total_out - (size_t)cut, f), z.total_out - (size_t)cut);
+	fclose(f);
+}
+
+static void test_compressed(void **state)
+{
+	struct seen s;
+	uint64_t malformed;
+
+	write_sample(3);
+	compress_sample(0);
+	assert_int_equal(read_all(&s, &malformed), 0);
+	assert_int_equal(malformed, 0);
+	assert_int_equal(s.n[WS_REC_DATA], 3);
+	assert_int_equal(s.n[WS_REC_COUNTERS], 1);
+	for (long cut = 1; cut < 60; cut++) {
+		unlink(path);
+		write_sample(3);
+		compress_sample(cut);
+		if (read_all(&s, &malformed) != -ENOENT)
+			assert_int_equal(malformed, 1);
+	}
+}
+
 static void test_no_recording(void **state)
 {
 	static const struct { long at; uint32_t value; const char *says; } heads[] = {
@@ -206,6 +244,7 @@ int main(void)
 		cmocka_unit_test_setup(test_round_trip, set_up),    cmocka_unit_test_setup(test_private_and_new, set_up),
 		cmocka_unit_test_setup(test_truncated, set_up),	    cmocka_unit_test_setup(test_hostile_sizes, set_up),
 		cmocka_unit_test_setup(test_flipped_bytes, set_up), cmocka_unit_test_setup(test_no_recording, set_up),
+		cmocka_unit_test_setup(test_compressed, set_up),
 	};
 	int rc;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * test_export.c - batches, queue, retries and the flush at the end, against a collector that answers
- * from a script. After every step: spans == exported + rejected + dropped_queue + dropped_retry + queued.
+ * from a script.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,165 +12,11 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <zlib.h>
 
-#include "collector.h"
-#include "export/export.h"
-#include "meta/meta.h"
+#include "export_rig.h"
 #include "util/log.h"
-
-#define DEADLINE_MS 15000
-#define NEVER 1000000000
-#define ROWS(a) (a), sizeof(a) / sizeof(*(a))
-
-struct rig {
-	struct collector c;
-	struct export_settings s;
-	struct export *e;
-	struct process *p;
-	struct attrs attrs;
-	uint32_t next_id;
-	int epoll_fd;
-};
-
-static void check_sum(const struct rig *r)
-{
-	const struct export_counters *n = export__counters(r->e);
-
-	assert_int_equal(n->spans, n->exported + n->rejected + n->dropped_queue + n->dropped_retry + n->queued);
-	assert_true(n->queued <= r->s.max_queue);
-}
-
-static void rig__open(struct rig *r, const struct answer *script, size_t rows)
-{
-	memset(r, 0, sizeof(*r));
-	collector__open(&r->c, script, rows);
-	r->s = (struct export_settings){
-		.timeout_ms = DEADLINE_MS, .schedule_delay_ms = NEVER, .export_timeout_ms = NEVER,
-		.max_queue = 1000, .max_batch = 3,
-	};
-	snprintf(r->s.endpoint, sizeof(r->s.endpoint), "%s", r->c.url);
-	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	r->p = calloc(1, sizeof(*r->p));
-	r->p->refs = 1;
-	attrs__str(&r->p->resource, "service.name", SLICE("test"));
-	attrs__str(&r->attrs, "url.path", SLICE("/orders"));
-}
-
-static void rig__start(struct rig *r)
-{
-	char err[512] = "";
-
-	r->e = export__new(&r->s, r->epoll_fd, err, sizeof(err));
-	if (!r->e)
-		fail_msg("%s", err);
-}
-
-static void rig__close(struct rig *r)
-{
-	check_sum(r);
-	export__free(r->e);
-	close(r->epoll_fd);
-	collector__down(&r->c);
-	collector__free(&r->c);
-	assert_int_equal(r->p->refs, 1);
-	process__unref(r->p);
-	attrs__free(&r->attrs);
-}
-
-static void add(struct rig *r, unsigned n)
-{
-	while (n--) {
-		struct span s = {.kind = SPAN_SERVER, .name = "GET", .start_ns = 1, .end_ns = 2, .attrs = &r->attrs,
-				 .process = r->p, .trace_id = {1}};
-
-		r->next_id++;
-		memcpy(s.span_id, &r->next_id, 4);
-		export__span(r->e, &s);
-		check_sum(r);
-	}
-}
-
-/* As the agent does: events at once, a tick every 50 ms. */
-static void turn(struct rig *r, uint64_t *ticked)
-{
-	struct epoll_event ev;
-
-	if (epoll_wait(r->epoll_fd, &ev, 1, 5) > 0) {
-		assert_ptr_equal(ev.data.ptr, r->e);
-		export__ready(r->e);
-		check_sum(r);
-	}
-	if (collector__now() >= *ticked + 50) {
-		*ticked = collector__now();
-		export__tick(r->e, *ticked);
-		check_sum(r);
-	}
-}
-
-static void until(struct rig *r, bool (*done)(struct rig *r))
-{
-	uint64_t end = collector__now() + DEADLINE_MS, ticked = 0;
-
-	while (!done(r)) {
-		if (collector__now() > end)
-			fail_msg("%llu spans still queued", (unsigned long long)export__counters(r->e)->queued);
-		turn(r, &ticked);
-	}
-}
-
-static bool is_empty(struct rig *r)
-{
-	return !export__counters(r->e)->queued;
-}
-
-static bool is_one_left(struct rig *r)
-{
-	return export__counters(r->e)->queued == 1;
-}
-
-static bool has_failed(struct rig *r)
-{
-	return export__counters(r->e)->failures;
-}
-
-static bool is_seen(struct rig *r)
-{
-	return collector__count(&r->c);
-}
-
-static void drain(struct rig *r)
-{
-	until(r, is_empty);
-}
-
-static void run_for(struct rig *r, uint64_t ms)
-{
-	uint64_t end = collector__now() + ms, ticked = 0;
-
-	while (collector__now() < end)
-		turn(r, &ticked);
-}
-
-struct expected {
-	uint64_t exported, rejected, dropped_queue, dropped_retry, queued, batches, retries, failures;
-};
-
-static void check_counters(const struct rig *r, struct expected x)
-{
-	const struct export_counters *n = export__counters(r->e);
-
-	assert_int_equal(n->exported, x.exported);
-	assert_int_equal(n->rejected, x.rejected);
-	assert_int_equal(n->dropped_queue, x.dropped_queue);
-	assert_int_equal(n->dropped_retry, x.dropped_retry);
-	assert_int_equal(n->queued, x.queued);
-	assert_int_equal(n->batches, x.batches);
-	assert_int_equal(n->retries, x.retries);
-	assert_int_equal(n->failures, x.failures);
-}
 
 static const struct answer ok[] = {{.status = 200}};
 static const struct answer slow[] = {{.status = 200, .delay_ms = 100}}; /* so that what is under way can be looked at */
@@ -182,8 +28,7 @@ static void test_batches(void **state)
 	uint64_t bytes = 0;
 
 	rig__open(&r, ROWS(slow));
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	add(&r, 2);
 	run_for(&r, 120);
 	assert_int_equal(collector__count(&r.c), 0);
@@ -207,9 +52,8 @@ static void test_schedule_delay(void **state)
 
 	rig__open(&r, ROWS(slow));
 	r.s.schedule_delay_ms = 60000;
-	collector__up(&r.c);
-	rig__start(&r);
-	now = collector__now();
+	rig__up(&r);
+	now = clock__ms();
 	assert_int_equal(export__tick(r.e, now), -1);
 	add(&r, 1);
 	export__tick(r.e, now + 30000);
@@ -232,8 +76,7 @@ static void check_retry(const struct answer *first, unsigned min_ms)
 
 	rig__open(&r, script, 2);
 	r.s.timeout_ms = 300;
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	add(&r, 3);
 	drain(&r);
 	check_counters(&r, (struct expected){.exported = 3, .batches = 1, .retries = 1, .failures = 1});
@@ -267,8 +110,7 @@ static void test_back_off(void **state)
 	struct rig r;
 
 	rig__open(&r, ROWS(script));
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	add(&r, 3);
 	drain(&r);
 	check_counters(&r, (struct expected){.exported = 3, .batches = 1, .retries = 3, .failures = 3});
@@ -284,8 +126,7 @@ static void test_refused(void **state)
 	struct rig r;
 
 	rig__open(&r, ROWS(script));
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	add(&r, 9);
 	drain(&r);
 	check_counters(&r, (struct expected){.exported = 3, .rejected = 6, .batches = 3, .failures = 2});
@@ -303,8 +144,7 @@ static void test_partial_success(void **state)
 	struct rig r;
 
 	rig__open(&r, ROWS(script));
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	add(&r, 9);
 	drain(&r);
 	check_counters(&r, (struct expected){.exported = 1 + 0 + 3, .rejected = 2 + 3, .batches = 3});
@@ -319,8 +159,7 @@ static void test_partial_success_json(void **state)
 
 	rig__open(&r, ROWS(script));
 	r.s.protocol = OTLP_HTTP_JSON;
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	add(&r, 3);
 	drain(&r);
 	check_counters(&r, (struct expected){.exported = 2, .rejected = 1, .batches = 1});
@@ -356,8 +195,7 @@ static void test_queue_full(void **state)
 
 	rig__open(&r, ROWS(script));
 	r.s.max_queue = 10;
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	add(&r, 25);
 	run_for(&r, 100);
 	check_counters(&r, (struct expected){.dropped_queue = 15, .queued = 10, .batches = 3});
@@ -405,8 +243,7 @@ static void test_give_up(void **state)
 
 	rig__open(&r, ROWS(script));
 	r.s.export_timeout_ms = 900; /* the first wait is at most 500 */
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	add(&r, 6);
 	drain(&r);
 	assert_int_equal(export__counters(r.e)->dropped_retry, 6);
@@ -448,8 +285,7 @@ static void test_long_retry_after(void **state)
 
 	rig__open(&r, ROWS(script));
 	r.s.export_timeout_ms = 1500;
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	kept = log__begin(f);
 	add(&r, 6);
 	drain(&r);
@@ -469,8 +305,7 @@ static void test_wish_outlives_batch(void **state)
 
 	rig__open(&r, ROWS(script));
 	r.s.export_timeout_ms = 600;
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	add(&r, 3);
 	drain(&r);
 	add(&r, 3);
@@ -494,8 +329,7 @@ static void test_jitter(void **state)
 		if (fork())
 			continue;
 		rig__open(&r, ROWS(script));
-		collector__up(&r.c);
-		rig__start(&r);
+		rig__up(&r);
 		add(&r, 3);
 		drain(&r);
 		gap = r.c.seen[1].at - r.c.seen[0].answered;
@@ -518,8 +352,7 @@ static void test_flush(void **state)
 	struct rig r;
 
 	rig__open(&r, ROWS(ok));
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	assert_int_equal(export__flush(r.e, 1000), 0);
 	add(&r, 10);
 	assert_int_equal(export__flush(r.e, DEADLINE_MS), 0);
@@ -535,13 +368,12 @@ static void check_flush_deadline(const struct answer *first)
 	struct rig r;
 
 	rig__open(&r, script, 2);
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	add(&r, 7);
 	until(&r, is_seen);
-	began = collector__now();
+	began = clock__ms();
 	assert_int_equal(export__flush(r.e, 300), -ETIMEDOUT);
-	took = collector__now() - began;
+	took = clock__ms() - began;
 	assert_in_range(took, 290, 3000);
 	check_counters(&r, (struct expected){.dropped_retry = 7, .batches = 3, .failures = first->how == ANSWER});
 	add(&r, 4);
@@ -580,8 +412,7 @@ static void test_gzip(void **state)
 		rig__open(&r[i], ROWS(ok));
 		r[i].s.gzip = i;
 		r[i].s.max_batch = 500;
-		collector__up(&r[i].c);
-		rig__start(&r[i]);
+		rig__up(&r[i]);
 		add(&r[i], 500);
 		drain(&r[i]);
 		assert_int_equal(export__counters(r[i].e)->exported, 500);
@@ -606,8 +437,7 @@ static void test_make_room(void **state)
 
 	rig__open(&r, ROWS(script));
 	r.s.max_queue = 8;
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	for (int i = 0; i < 20; i++) {
 		add(&r, 4);
 		assert_int_equal(export__make_room(r.e, DEADLINE_MS), 0);
@@ -630,8 +460,7 @@ static void test_make_room_unsealed(void **state)
 
 		rig__open(&r, ROWS(ok));
 		r.s.max_queue = r.s.max_batch = queues[i];
-		collector__up(&r.c);
-		rig__start(&r);
+		rig__up(&r);
 		assert_int_equal(export__make_room(r.e, 0), 0);
 		add(&r, (queues[i] + 1) / 2);
 		assert_int_equal(export__make_room(r.e, DEADLINE_MS), 0);
@@ -648,12 +477,11 @@ static void test_make_room_deadline(void **state)
 
 	rig__open(&r, ROWS(script));
 	r.s.max_queue = 8;
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	add(&r, 8);
-	began = collector__now();
+	began = clock__ms();
 	assert_int_equal(export__make_room(r.e, 200), -ETIMEDOUT);
-	took = collector__now() - began;
+	took = clock__ms() - began;
 	assert_in_range(took, 190, 3000);
 	check_counters(&r, (struct expected){.queued = 8, .batches = 2}); /* kept */
 	assert_false(export__failed(r.e));
@@ -687,8 +515,7 @@ static void test_free_busy(void **state)
 	struct rig r;
 
 	rig__open(&r, ROWS(script));
-	collector__up(&r.c);
-	rig__start(&r);
+	rig__up(&r);
 	add(&r, 8);
 	until(&r, is_seen);
 	rig__close(&r);

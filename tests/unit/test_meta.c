@@ -19,8 +19,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "attach/language.h"
 #include "guard.h"
 #include "meta/meta.h"
+#include "util/proc.h"
 #include "util/text.h"
 
 #define DEADLINE_MS 10000
@@ -230,6 +232,25 @@ static void test_deleted_program(void **state)
 	child__end(&c);
 }
 
+/* Its language is not told by its name, which may hold anything; its file may be no more. */
+static void test_language(void **state)
+{
+	char *env[] = {NULL}, dir[64], exe[96];
+	struct child c;
+
+	child__start(&c, env);
+	assert_string_equal(language__of((uint32_t)c.pid)->name, "native");
+	snprintf(dir, sizeof(dir), "%s/my programs", c.dir);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	snprintf(exe, sizeof(exe), "%s/node", dir);
+	assert_int_equal(rename(c.exe, exe), 0);
+	assert_string_equal(language__of((uint32_t)c.pid)->name, "native");
+	assert_int_equal(unlink(exe), 0);
+	assert_string_equal(language__of((uint32_t)c.pid)->name, "native");
+	rmdir(dir);
+	child__end(&c);
+}
+
 /* Longer than the field that the view uses: whole in the resource, cut at a character there. */
 static void test_long_name(void **state)
 {
@@ -387,51 +408,143 @@ static void test_load_again(void **state)
 	meta__free(m);
 }
 
-/* A process that hangs in the kernel, here in vfork(), is not asked for what waits for its memory's lock. */
+/* A process that hangs in the kernel, in vfork(), until one byte comes on `in`; at its end it answers. */
+static int hang(int in)
+{
+	char byte;
+
+	if (!vfork())
+		_exit(read(in, &byte, 1) != 1);
+	return read(in, &byte, 1) < 0;
+}
+
+static void await_state(pid_t pid, bool hangs)
+{
+	struct proc_stat s;
+
+	for (int i = 0; i < DEADLINE_MS / 10; i++) {
+		assert_true(proc__stat((uint32_t)pid, 0, &s));
+		if ((s.state == 'D') == hangs)
+			return;
+		usleep(10000);
+	}
+	fail_msg("state %c", s.state);
+}
+
+/* It is not asked for what waits for its memory's lock, and goes by its executable until it answers. */
 static void test_hanging_process(void **state)
 {
 	struct meta *m = meta__new(true);
-	char path[64] = "", line[256], *p;
 	const struct process *seen;
+	char in[16];
 	int end[2];
 	pid_t pid;
 
 	setenv("OTEL_RESOURCE_ATTRIBUTES", "from=agent", 1);
-	assert_int_equal(pipe2(end, O_CLOEXEC), 0);
+	assert_int_equal(pipe(end), 0);
+	snprintf(in, sizeof(in), "%d", end[0]);
 	pid = fork();
 	if (!pid) {
 		close(end[1]);
-		if (!vfork()) {
-			while (read(end[0], path, 1) > 0)
-				;
-			_exit(0);
-		}
-		_exit(0);
+		execle("/proc/self/exe", "frontend", "--hang", in, NULL, (char *const[]){"OTEL_RESOURCE_ATTRIBUTES=from=own", NULL});
+		_exit(127);
 	}
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	for (int i = 0; i < 200; i++) {
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-		memset(line, 0, sizeof(line));
-		assert_true(fd >= 0 && read(fd, line, sizeof(line) - 1) > 0);
-		close(fd);
-		assert_non_null(p = strrchr(line, ')'));
-		if (p[2] == 'D')
-			break;
-		usleep(10000);
-	}
-	assert_int_equal(p[2], 'D');
+	close(end[0]);
+	await_state(pid, true);
 	seen = meta__process(m, (uint32_t)pid);
+	meta__tick(m);
 	assert_string_equal(seen->service, "test_meta"); /* by its executable */
 	assert_string_equal(text(seen, "from"), "agent");
+	assert_string_equal(text(seen, "wirespan.resource.incomplete"), "process");
+	assert_int_equal(write(end[1], "x", 1), 1);
+	await_state(pid, false);
+	meta__tick(m);
+	assert_string_equal(seen->service, "frontend");
+	assert_string_equal(text(seen, "from"), "own");
+	assert_string_equal(text(seen, "wirespan.resource.incomplete"), "");
 	close(end[1]);
-	close(end[0]);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	meta__free(m);
 	set_up(NULL);
 }
 
-int main(void)
+/* One that hangs is forgotten, or ends: nobody looks at who has its pid by then, nor at what was freed. */
+static void test_hanging_process_forgotten(void **state)
+{
+	struct meta *m = meta__new(true);
+	struct process *seen;
+	int end[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(end), 0);
+	pid = fork();
+	if (!pid) {
+		close(end[1]);
+		_exit(hang(end[0]));
+	}
+	close(end[0]);
+	await_state(pid, true);
+	seen = process__ref(meta__process(m, (uint32_t)pid));
+	meta__forget(m, (uint32_t)pid);
+	assert_int_equal(write(end[1], "x", 1), 1);
+	await_state(pid, false);
+	meta__tick(m);
+	assert_string_equal(text(seen, "wirespan.resource.incomplete"), "process");
+	meta__process(m, (uint32_t)pid);
+	close(end[1]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	meta__free(m);
+	process__unref(seen);
+}
+
+/* What is told of its container changes: what nobody says any more goes, what it had before comes back, and nothing grows. */
+static void test_container_changes(void **state)
+{
+	char *env[] = {"OTEL_RESOURCE_ATTRIBUTES=team.name=own", NULL};
+	struct meta *m = meta__new(true);
+	struct identities *ids = meta__identities(m);
+	struct container *in = identities__of_path(ids, SLICE("/kubepods/besteffort/podb38d1a6c-5f0e-4a44-9d3c-1f0c1f4b8c11/"
+								   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"));
+	struct process *p;
+	struct child c;
+	unsigned n;
+
+	child__start(&c, env);
+	p = meta__process(m, (uint32_t)c.pid);
+	n = p->resource.n;
+	container__add_process(in, p);
+	for (unsigned i = 0; i < 1000; i++) {
+		container__fact(in, "service.name", SLICE("order"));
+		container__fact(in, "team.name", SLICE("red"));
+		container__label(in, SLICE("app"), SLICE("a"));
+		container__label(in, SLICE("app.kubernetes.io/version"), SLICE("7"));
+		identities__told(ids, in, 1);
+		assert_string_equal(p->service, "order");
+		assert_string_equal(text(p, "k8s.pod.label.app"), "a");
+		assert_string_equal(text(p, "service.version"), "7");
+		assert_string_equal(text(p, "team.name"), "own");
+		container__unfact(in, "service.name", SLICE("order"));
+		container__unlabel(in, SLICE("app"), SLICE("a"));
+		container__unlabel(in, SLICE("app.kubernetes.io/version"), SLICE("7"));
+		identities__retold(ids, in, 1);
+		assert_string_equal(p->service, "payment");
+		assert_string_equal(text(p, "service.name"), "payment");
+		assert_string_equal(text(p, "k8s.pod.label.app"), "");
+		assert_string_equal(text(p, "service.version"), "");
+		assert_string_equal(text(p, "team.name"), "own");
+		assert_string_equal(text(p, "process.executable.path"), c.exe);
+		assert_in_range(p->resource.n, n, n + 3);
+		assert_in_range(p->resource.size, 1, 1024);
+	}
+	child__end(&c);
+	container__fact(in, "team.name2", SLICE("blue"));
+	identities__retold(ids, in, 1); /* it has ended, and stays what it was */
+	assert_string_equal(text(p, "process.executable.path"), c.exe);
+	assert_string_equal(text(p, "team.name2"), "blue");
+	meta__free(m);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_names, set_up),	    cmocka_unit_test_setup(test_resource, set_up),
@@ -439,7 +552,11 @@ int main(void)
 		cmocka_unit_test_setup(test_long_name, set_up),	    cmocka_unit_test_setup(test_no_such_process, set_up),
 		cmocka_unit_test_setup(test_on_new_and_forget, set_up), cmocka_unit_test_setup(test_round_trip, set_up),
 		cmocka_unit_test_setup(test_load_anything, set_up), cmocka_unit_test_setup(test_load_again, set_up),
-		cmocka_unit_test_setup(test_hanging_process, set_up),
+		cmocka_unit_test_setup(test_hanging_process, set_up), cmocka_unit_test_setup(test_hanging_process_forgotten, set_up),
+		cmocka_unit_test_setup(test_language, set_up),
+		cmocka_unit_test_setup(test_container_changes, set_up),
 	};
+	if (argc == 3 && !strcmp(argv[1], "--hang"))
+		return hang(atoi(argv[2]));
 	return cmocka_run_group_tests_name("meta", tests, NULL, NULL);
 }

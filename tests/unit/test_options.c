@@ -17,15 +17,15 @@
 enum { RUN = 1, SHOW = 2 };
 
 /* Writes "name=value;" down. */
-static int note(void *config, const char *name, char *value, char *err, size_t size)
+static int note(void *config, const struct option_row *row, char *value, char *err, size_t size)
 {
 	char *text = config;
 
 	if (value && !strcmp(value, "bad")) {
-		snprintf(err, size, "--%s: \"bad\" is bad", name);
+		snprintf(err, size, "--%s: \"bad\" is bad", row->name);
 		return -ERANGE;
 	}
-	sprintf(text + strlen(text), "%s=%s;", name, value ? value : "(flag)");
+	sprintf(text + strlen(text), "%s=%s;", row->name, value ? value : "(flag)");
 	if (value && *value)
 		value[0] = '#'; /* as promised, it may be cut up */
 	return 0;
@@ -73,6 +73,16 @@ static const struct parse_row {
 	{RUN, {"--port", "bad", "-a"}, -ERANGE, "", "--port: \"bad\" is bad"},
 };
 
+/* Parses, then applies what was understood, also before a mistake. */
+static int parse(unsigned command, int argc, char **argv, char *set, char *err, size_t size)
+{
+	struct values vs = {0};
+	int r = options__parse(rows, command, argc, argv, &vs, err, size), applied = values__apply(&vs, set, err, size);
+
+	values__free(&vs);
+	return applied ? applied : r;
+}
+
 static void test_parse(void **state)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
@@ -82,7 +92,7 @@ static void test_parse(void **state)
 
 		for (; row->args[argc - 1]; argc++)
 			argv[argc] = strdup(row->args[argc - 1]);
-		r = options__parse(rows, row->command, argc, argv, set, err, sizeof(err));
+		r = parse(row->command, argc, argv, set, err, sizeof(err));
 		if (r != row->result || strcmp(set, row->set) || strcmp(err, row->err))
 			fail_msg("row %zu (%s ...): %d, \"%s\", \"%s\"", i, row->args[0] ? row->args[0] : "", r, set, err);
 		while (argc)
@@ -96,7 +106,7 @@ static void test_long_message(void **state)
 	char *argv[] = {"run", "--there-is-no-option-of-so-long-a-name", NULL}, set[16] = "", err[16];
 
 	memset(err, '!', sizeof(err));
-	assert_int_equal(options__parse(rows, RUN, 2, argv, set, err, 10), -EINVAL);
+	assert_int_equal(parse(RUN, 2, argv, set, err, 10), -EINVAL);
 	assert_string_equal(err, "unknown o");
 	assert_int_equal(err[10], '!');
 }
@@ -115,12 +125,30 @@ static void test_help(void **state)
 	free(text);
 }
 
+static void test_default(void **state)
+{
+	static const struct { const char *help, *is; } texts[] = {
+		{"ring buffer in MiB (8)", "8"}, {"no default", NULL}, {"of a name (15 at most)", NULL}, {"(a) is no default", NULL},
+		{"of one command (run: 5)", "5"}, {"of another (show: 5)", NULL}, {"(run: 5) is none", NULL},
+		{"URL (http://localhost:4318)", "http://localhost:4318"},
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct option_row row = {.name = "x", .help = texts[i].help};
+		char text[64] = "";
+
+		assert_int_equal(option__default(&row, "run", text, sizeof(text)), texts[i].is != NULL);
+		assert_string_equal(text, texts[i].is ? texts[i].is : "");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_long_message),
 		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_default),
 	};
 	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }

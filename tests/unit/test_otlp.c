@@ -84,6 +84,12 @@ static void add_attributes(struct attrs *a)
 	attrs__double(a, "inf", -INFINITY);
 }
 
+static const struct span_link links[] = {
+	{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 255}, {0xab, 0, 0, 0, 0, 0, 0, 0}, 1, EV_GOROUTINE},
+	{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 255}, {0xab, 0, 0, 0, 0, 0, 0, 1}, 0, EV_WAKE},
+};
+#define LINKS_OF(i) ((i) % 3) /* the i-th span has so many, and i of them did not fit */
+
 /* i: also its id, so that spans can be told apart. */
 static void make(struct span *s, struct attrs *a, const struct sample *from, uint16_t i, const struct process *p)
 {
@@ -91,6 +97,7 @@ static void make(struct span *s, struct attrs *a, const struct sample *from, uin
 		.kind = from->kind, .name = from->name, .start_ns = from->start, .end_ns = from->end,
 		.status = from->status, .status_message = from->message, .tracestate = from->tracestate,
 		.has_parent = from->has_parent, .trace_flags = from->trace_flags, .process = p, .attrs = a,
+		.links = links, .n_links = LINKS_OF(i), .links_dropped = i,
 		.trace_id = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 255},
 		.span_id = {0xab, 0, 0, 0, 0, 0, (uint8_t)(i >> 8), (uint8_t)i},
 		.parent_id = {0xcd, 0, 0, 0, 0, 0, 0, 0xEF},
@@ -195,6 +202,22 @@ static const char *or(const char *a, const char *b)
 	return a ? a : b ? b : "";
 }
 
+static void check_pb_links(const Otlp__Span *s, uint16_t i)
+{
+	assert_int_equal(s->dropped_links_count, i);
+	assert_int_equal(s->n_links, LINKS_OF(i));
+	for (uint16_t n = 0; n < s->n_links; n++) {
+		const Otlp__SpanLink *l = s->links[n];
+
+		check_known(&l->base);
+		check_hex(&l->trace_id, TRACE);
+		check_hex(&l->span_id, hex_id(n));
+		assert_int_equal(l->flags, FLAG_KNOWN | links[n].trace_flags);
+		assert_int_equal(l->n_attributes, 1);
+		assert_string_equal(pb_attr(l->attributes, 1, "wirespan.link.evidence")->string_value, evidence__name(links[n].evidence));
+	}
+}
+
 static void check_pb_span(const Otlp__Span *s, const struct sample *x, uint16_t i)
 {
 	check_known(&s->base);
@@ -207,6 +230,7 @@ static void check_pb_span(const Otlp__Span *s, const struct sample *x, uint16_t 
 	assert_true(s->start_time_unix_nano == x->start && s->end_time_unix_nano == x->end);
 	assert_int_equal(s->dropped_attributes_count, x->dropped);
 	assert_int_equal(s->flags, x->flags_out);
+	check_pb_links(s, i);
 	assert_int_equal(!s->status, x->status == SPAN_UNSET);
 	if (!s->status)
 		return;
@@ -328,7 +352,17 @@ static void check_json_span(const json_t *s, const struct sample *x, uint16_t i)
 	sprintf(n, "%llu", (unsigned long long)x->end);
 	check_text(s, "endTimeUnixNano", n);
 	assert_int_equal(json_array_size(field(s, "events")), 0);
-	assert_int_equal(json_array_size(field(s, "links")), 0);
+	assert_int_equal(json_integer_value(json_object_get(s, "droppedLinksCount")), i);
+	assert_int_equal(json_array_size(field(s, "links")), LINKS_OF(i));
+	for (uint16_t k = 0; k < LINKS_OF(i); k++) {
+		const json_t *l = json_array_get(field(s, "links"), k), *a = field(l, "attributes");
+
+		check_text(l, "traceId", TRACE);
+		check_text(l, "spanId", hex_id(k));
+		check_number(l, "flags", FLAG_KNOWN | links[k].trace_flags);
+		a = json_is_object(a) ? field(a, "wirespan.link.evidence") : json_attr(a, "wirespan.link.evidence", "stringValue");
+		assert_string_equal(json_string_value(a), evidence__name(links[k].evidence));
+	}
 	assert_int_equal(!json_object_get(s, "traceState"), !x->tracestate);
 	if (x->tracestate)
 		check_text(s, "traceState", x->tracestate);

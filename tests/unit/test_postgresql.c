@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_postgresql.c - dialogues of the frontend/backend protocol, as libpq and lib/pq speak them. */
+#include "decode/postgresql_statements.h"
 #include "parser_harness.h"
 
 /* A dialogue is written message by message; lengths are filled in. */
@@ -184,6 +185,26 @@ static void pipeline(void **state)
 	      "response n=17\nresponse n=18\n");
 }
 
+#define LONG "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+/* More statements in one round trip than are shown, and a name that is cut at a word. */
+static void many_and_long(void **state)
+{
+	struct dialogue d = {0};
+	CLIENT;
+	ONE("UPDATE a SET b = 1"), ONE("UPDATE c SET b = 1"), ONE("UPDATE d SET b = 1"), ONE("UPDATE e SET b = 1");
+	ONE("UPDATE f SET b = 1"), ONE("UPDATE g SET b = 1"), ONE("UPDATE h SET b = 1"), ONE("UPDATE i SET b = 1");
+	ONE("UPDATE j SET b = 1"), ONE("UPDATE k SET b = 1"), PUT('S', "");
+	SERVER, PUT('C', "UPDATE 1\0"), READY;
+	CLIENT, PUT('Q', "DELETE FROM " LONG "\0");
+	SERVER, PUT('C', "DELETE 1\0"), READY;
+	CHECK("request BATCH" PG " db.query.text=\"UPDATE a SET b = ?; UPDATE c SET b = ?; UPDATE d SET b = ?; UPDATE e SET b = ?;"
+	      " UPDATE f SET b = ?; UPDATE g SET b = ?; UPDATE h SET b = ?; UPDATE i SET b = ?\" db.query.summary=\"BATCH\""
+	      " db.operation.name=\"BATCH\" db.operation.batch.size=10 n=505\nresponse n=20\n"
+	      "request DELETE" PG " db.query.text=\"DELETE FROM " LONG "\" db.query.summary=\"DELETE " LONG "\""
+	      " db.operation.name=\"DELETE\" db.collection.name=\"" LONG "\" n=118\nresponse n=20\n");
+}
+
 static void copies(void **state)
 {
 	struct dialogue d = {0};
@@ -351,6 +372,7 @@ static void many_statements(void **state)
 		harness__turn(&h, &d.turns[1], 0);
 	}
 	fflush(h.out);
+	assert_int_equal(h.forgotten, 1000 - PG_STATEMENTS_MAX);
 	size_t before = h.text_n;
 	for (int i = 0; i < 1000; i += 999) { /* the first is forgotten, the last known */
 		d.n = d.used = 0;
@@ -458,9 +480,9 @@ static void error_not_captured(void **state)
 	CUT("request postgresql" PG " n=6\nresponse db.response.status_code=\"23505\" n=263 error=23505 \"\" cut\n");
 }
 
-static void recognition(void **state)
+static void recognised_clients(void **state)
 {
-	static const struct { enum decode_side side; int is; struct slice bytes; } rows[] = {
+	static const struct beginning rows[] = {
 		{SIDE_CLIENT, 2, SLICE("\0\0\0\x08\x04\xd2\x16\x2f")},
 		{SIDE_CLIENT, 2, SLICE("\0\0\0\x20\0\3\0\0user\0")},
 		{SIDE_CLIENT, 1, SLICE("\0\0\0\x20\0\3")},
@@ -483,6 +505,32 @@ static void recognition(void **state)
 		{SIDE_CLIENT, 0, SLICE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")},
 		{SIDE_CLIENT, 0, SLICE("*1\r\n$4\r\nPING\r\n")},
 		{SIDE_CLIENT, 0, SLICE("\x16\x03\x01\x02\x00")},
+		{SIDE_CLIENT, 2, SLICE("P" "\0\0\0\x17" "st\0" "SELECT $1\0" "\0\1" "\0\0\0\27")},
+		{SIDE_CLIENT, 1, SLICE("P\0\0\0\x17" "st")},
+		{SIDE_CLIENT, 2, SLICE("P\0\0\0\x17" "\0SELECT *")},
+		{SIDE_CLIENT, 0, SLICE("P" "\0\0\0\x11" "\0" "Hello you\0" "\0\0")},
+		{SIDE_CLIENT, 0, SLICE("P" "\0\0\0\x12" "a\1\0" "SELECT 1\0" "\0\0")},
+		{SIDE_CLIENT, 0, SLICE("B" "\0\0\0\x0d" "\1\0" "\0" "\0\0" "\0\0" "\0\0")},
+		{SIDE_CLIENT, 2, SLICE("B" "\0\0\0\x19" "\0" "\0" "\0\1\0\1" "\0\2" "\0\0\0\1x" "\377\377\377\377" "\0\1\0\0")},
+		{SIDE_CLIENT, 0, SLICE("B" "\0\0\0\x13" "\0" "\0" "\0\0" "\0\1" "\0\0\0\1x" "\0\1\0\7")},
+		{SIDE_CLIENT, 2, SLICE("D" "\0\0\0\x08" "S" "s1\0")},
+		{SIDE_CLIENT, 0, SLICE("D" "\0\0\0\x08" "X" "s1\0")},
+		{SIDE_CLIENT, 0, SLICE("C" "\0\0\0\x07" "P" "\1\0")},
+		{SIDE_CLIENT, 2, SLICE("C" "\0\0\0\x06" "P" "\0")},
+		{SIDE_CLIENT, 2, SLICE("E" "\0\0\0\x0a" "p\0" "\0\0\0\0")},
+		{SIDE_CLIENT, 0, SLICE("E" "\0\0\0\x0a" "\1\0" "\0\0\0\0")},
+		{SIDE_CLIENT, 1, SLICE("E\0\0\0\x0b" "p")},
+		{SIDE_CLIENT, 0, SLICE("\0\0\0\x09\x04\xd2\x16\x2f")},
+		{SIDE_CLIENT, 2, SLICE("\0\0\0\x10\x04\xd2\x16\x2e")},
+		{SIDE_CLIENT, 0, SLICE("\0\0\0\4\0\3\0\0")},
+	};
+
+	harness__recognise(&protocol_postgresql, rows, sizeof(rows) / sizeof(*rows));
+}
+
+static void recognised_servers(void **state)
+{
+	static const struct beginning rows[] = {
 		{SIDE_SERVER, 1, SLICE("S")},
 		{SIDE_SERVER, 1, SLICE("N")},
 		{SIDE_SERVER, 2, SLICE("R\0\0\0\x08\0\0\0\0")},
@@ -494,20 +542,30 @@ static void recognition(void **state)
 		{SIDE_SERVER, 1, SLICE("D\0\0\x10\x0b\0\1\0\0\x10\1xxx")},
 		{SIDE_SERVER, 2, SLICE("C\0\0\0\x0dSELECT 1\0")},
 		{SIDE_SERVER, 2, SLICE("E\0\0\0\x20SERROR\0C22")},
+		{SIDE_SERVER, 2, SLICE("T" "\0\0\0\x1a" "\0\1" "a\0" "\0\0\0\0\0\0" "\0\0\0\27\0\4" "\377\377\377\377\0\0")},
+		{SIDE_SERVER, 0, SLICE("T" "\0\0\0\x1a" "\0\1" "\1\0" "\0\0\0\0\0\0" "\0\0\0\27\0\4" "\377\377\377\377\0\0")},
+		{SIDE_SERVER, 2, SLICE("t" "\0\0\0\x0a" "\0\1" "\0\0\0\27")},
+		{SIDE_SERVER, 0, SLICE("t" "\0\0\0\x0b" "\0\1" "\0\0\0\27x")},
+		{SIDE_SERVER, 0, SLICE("C" "\0\0\0\x0d" "select 1\0")},
+		{SIDE_SERVER, 1, SLICE("E\0\0\0\x20")},
+		{SIDE_SERVER, 1, SLICE("E\0\0\0\x20S")},
+		{SIDE_SERVER, 0, SLICE("E\0\0\0\x20X")},
+		{SIDE_SERVER, 2, SLICE("S" "\0\0\0\x11" "TimeZone\0" "UTC\0")},
+		{SIDE_SERVER, 0, SLICE("S" "\0\0\0\x09" "\0" "UTC\0")},
+		{SIDE_SERVER, 0, SLICE("S" "\0\0\0\x09" "a\1\0" "b\0")},
+		{SIDE_SERVER, 1, SLICE("S\0\0\0\x20" "Time")},
+		{SIDE_SERVER, 0, SLICE("\200\0\0\0\4")},
+		{SIDE_SERVER, 0, SLICE("Z\1\0\0\0")},
+		{SIDE_SERVER, 1, SLICE("R\0\0\0\x08\0")},
+		{SIDE_SERVER, 1, SLICE("d\0\0\0\5x")},
 		{SIDE_SERVER, 0, SLICE("HTTP/1.1 200 OK\r\n")},
 		{SIDE_SERVER, 0, SLICE("HT")},
 		{SIDE_SERVER, 0, SLICE("+OK\r\n")},
 		{SIDE_SERVER, 0, SLICE("$2\r\nhi\r\n")},
 		{SIDE_SERVER, 0, SLICE(":1\r\n")},
 	};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct guard g = guard__new(256);
-		int is = protocol_postgresql.recognise(rows[i].side, guard__put(&g, rows[i].bytes));
-		if (is != rows[i].is)
-			print_error("row %zu: %.*s\n", i, (int)rows[i].bytes.n, rows[i].bytes.p);
-		assert_int_equal(is, rows[i].is);
-		guard__free(&g);
-	}
+
+	harness__recognise(&protocol_postgresql, rows, sizeof(rows) / sizeof(*rows));
 }
 
 int main(void)
@@ -515,11 +573,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(start_up), cmocka_unit_test(encrypted), cmocka_unit_test(refused), cmocka_unit_test(cancel),
 		cmocka_unit_test(two_round_trips), cmocka_unit_test(named_statements), cmocka_unit_test(batches),
-		cmocka_unit_test(pipeline), cmocka_unit_test(copies), cmocka_unit_test(unasked), cmocka_unit_test(function_call),
+		cmocka_unit_test(pipeline), cmocka_unit_test(many_and_long), cmocka_unit_test(copies), cmocka_unit_test(unasked), cmocka_unit_test(function_call),
 		cmocka_unit_test(only_sync), cmocka_unit_test(old_strings), cmocka_unit_test(joined_late),
 		cmocka_unit_test(rows_not_captured), cmocka_unit_test(value_not_captured), cmocka_unit_test(end_not_captured),
 		cmocka_unit_test(query_not_captured), cmocka_unit_test(many_statements), cmocka_unit_test(long_query),
-		cmocka_unit_test(bad), cmocka_unit_test(recognition),
+		cmocka_unit_test(bad), cmocka_unit_test(recognised_clients), cmocka_unit_test(recognised_servers),
 		cmocka_unit_test(errors), cmocka_unit_test(error_not_captured),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

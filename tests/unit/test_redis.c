@@ -194,6 +194,47 @@ static void long_commands(void **state)
 	free(whole);
 }
 
+/* Names are shown up to what a text may hold, and not cut. */
+static void many_keys(void **state)
+{
+	static char in[8192];
+	struct turn t[2] = {{SIDE_CLIENT, {in, 0}, 0}, TURN_SERVER("+OK\r\n")};
+	size_t n = (size_t)sprintf(in, "*101\r\n$4\r\nMSET\r\n");
+	char *got;
+
+	for (int i = 0; i < 50; i++)
+		n += (size_t)sprintf(in + n, "$50\r\n%050d\r\n$1\r\nv\r\n", i);
+	t[0].bytes.n = n;
+	got = harness__play(P, WS_ROLE_ACCEPTED, t, 2, 0, 0);
+	assert_non_null(strstr(got, "MSET 00000000000000000000000000000000000000000000000000 ? "));
+	assert_non_null(strstr(got, "0000017 ? 00000000000000000000000000000000000000000000000018 ? ...\" n="));
+	free(got);
+}
+
+/* Lines of which only the beginning is looked at: their end is found all the same, wherever they are cut. */
+static void long_lines(void **state)
+{
+	static char status[700], error[700];
+	struct turn t[] = {TURN_CLIENT("PING\r\n"), {SIDE_SERVER, {status, 0}, 0}, TURN_CLIENT("PING\r\n"),
+			   {SIDE_SERVER, {error, 0}, 0}, TURN_CLIENT("PING\r\n"), TURN_SERVER("+PONG\r\n")};
+
+	t[1].bytes.n = (size_t)sprintf(status, "+%0600d\r\n", 0);
+	t[3].bytes.n = (size_t)sprintf(error, "-ERR %0600d\r\n", 0);
+	for (size_t at = 0; at < 1300; at++) {
+		char *got = harness__play(P, WS_ROLE_ACCEPTED, t, 6, 0, at);
+		assert_non_null(strstr(got, CMD("PING", "PING") " n=6\nresponse n=603\n" CMD("PING", "PING") " n=6\n"
+				       "response db.response.status_code=\"ERR\" n=607 error=ERR \"ERR 0000"));
+		assert_non_null(strstr(got, "0\"\n" CMD("PING", "PING") " n=6\nresponse n=7\n"));
+		free(got);
+	}
+}
+
+static void procedures(void **state)
+{
+	harness__check(P, TURNS(TURN_CLIENT("*4\r\n$5\r\nFCALL\r\n$4\r\nfunc\r\n$1\r\n1\r\n$1\r\nk\r\n"), TURN_SERVER(":1\r\n")),
+		       "request FCALL" R "\"FCALL\" db.query.text=\"FCALL func 1 k\" db.stored_procedure.name=\"func\" n=39\nresponse n=4\n");
+}
+
 /* ---- bytes that were not captured ---- */
 
 static void value_not_captured(void **state)
@@ -236,6 +277,7 @@ static void bad(void **state)
 		{SIDE_CLIENT, SLICE("GET / HTTP/1.1\r\n")}, {SIDE_CLIENT, SLICE("POST / HTTP/1.1\r\n")}, {SIDE_CLIENT, SLICE("secret\r\n")},
 		{SIDE_CLIENT, SLICE("*1\r\n:1\r\n")}, {SIDE_CLIENT, SLICE("*x\r\n")}, {SIDE_CLIENT, SLICE("*1\r\n$-1\r\n")},
 		{SIDE_CLIENT, SLICE("*1\r\n$4\r\nPINGxx")}, {SIDE_CLIENT, SLICE("*1\r\n$4\r\n\1\2\3\4\r\n")},
+		{SIDE_CLIENT, SLICE("*1\r\n$4\r\nPI\0G\r\n")},
 		{SIDE_CLIENT, SLICE("*99999999999\r\n")}, {SIDE_SERVER, SLICE("HTTP/1.1 200 OK\r\n")}, {SIDE_SERVER, SLICE("$x\r\n")},
 		{SIDE_SERVER, SLICE("*1\r\nx")}, {SIDE_SERVER, SLICE(".\r\n")}, {SIDE_SERVER, SLICE(";1\r\n")}, {SIDE_SERVER, SLICE("$-2\r\n")},
 		{SIDE_SERVER, SLICE("*99999999999999\r\n")}, {SIDE_SERVER, SLICE("Z\0\0\0\5I")}, {SIDE_CLIENT, SLICE("\0\0\0\x08\x04\xd2\x16\x2f\n")},
@@ -250,7 +292,7 @@ static void bad(void **state)
 
 static void recognition(void **state)
 {
-	static const struct { enum decode_side side; int is; struct slice bytes; } rows[] = {
+	static const struct beginning rows[] = {
 		{SIDE_CLIENT, 2, SLICE("*2\r\n$3\r\nGET\r\n$1")}, {SIDE_CLIENT, 1, SLICE("*2\r\n$3\r\nGE")}, {SIDE_CLIENT, 1, SLICE("*")},
 		{SIDE_CLIENT, 0, SLICE("* OK")}, {SIDE_CLIENT, 0, SLICE("*0\r\n")}, {SIDE_CLIENT, 0, SLICE("*2\r\n:3\r\n")},
 		{SIDE_CLIENT, 2, SLICE("PING\r\n")}, {SIDE_CLIENT, 1, SLICE("PIN")}, {SIDE_CLIENT, 1, SLICE("GET k\r\n")},
@@ -264,15 +306,18 @@ static void recognition(void **state)
 		{SIDE_SERVER, 0, SLICE("220 smtp\r\n")}, {SIDE_SERVER, 0, SLICE("(hello\r\n")}, {SIDE_SERVER, 2, SLICE("_\r\n")},
 		{SIDE_SERVER, 2, SLICE("*2\r\n$1\r\na\r\n:1\r\n")}, {SIDE_SERVER, 2, SLICE("%1\r\n+a\r\n#t\r\n")},
 		{SIDE_SERVER, 0, SLICE("*2\r\nhello\r\n")},
+		{SIDE_CLIENT, 0, SLICE("*2\r\nx")}, {SIDE_CLIENT, 1, SLICE("*2\r\n")}, {SIDE_CLIENT, 1, SLICE("*2\r\n$3")},
+		{SIDE_CLIENT, 0, SLICE("*2\r\n$0\r\n")}, {SIDE_CLIENT, 0, SLICE("*1\r\n$3\r\nG\nT\r\n")},
+		{SIDE_CLIENT, 0, SLICE("*1\r\n$3\r\nG\0T\r\n")}, {SIDE_CLIENT, 1, SLICE("*1\r\n$3\r\nGET\r")},
+		{SIDE_CLIENT, 0, SLICE("*1\r\n$3\r\nGETxx")}, {SIDE_CLIENT, 1, SLICE("")}, {SIDE_CLIENT, 0, SLICE("ping://\r\n")},
+		{SIDE_CLIENT, 0, SLICE("NOSUCH 1\r\n")}, {SIDE_SERVER, 0, SLICE("#x")}, {SIDE_SERVER, 2, SLICE("#t\r\n")},
+		{SIDE_SERVER, 2, SLICE(",1.5\r\n")}, {SIDE_SERVER, 2, SLICE("(-12\r\n")}, {SIDE_SERVER, 0, SLICE(",x")},
+		{SIDE_SERVER, 1, SLICE("*2\r\n*2\r\n+a\r\n")},
+		{SIDE_SERVER, 2, SLICE("*2\r\n*3\r\n+aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n")},
+		{SIDE_SERVER, 1, SLICE("_\r")}, {SIDE_SERVER, 0, SLICE("_x")}, {SIDE_SERVER, 0, SLICE("+OK\n")},
+		{SIDE_SERVER, 0, SLICE("-\n")},
 	};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct guard g = guard__new(256);
-		int is = protocol_redis.recognise(rows[i].side, guard__put(&g, rows[i].bytes));
-		if (is != rows[i].is)
-			print_error("row %zu: %.*s\n", i, (int)rows[i].bytes.n, rows[i].bytes.p);
-		assert_int_equal(is, rows[i].is);
-		guard__free(&g);
-	}
+	harness__recognise(P, rows, sizeof(rows) / sizeof(*rows));
 }
 
 int main(void)
@@ -282,7 +327,8 @@ int main(void)
 		cmocka_unit_test(inline_commands), cmocka_unit_test(resp3), cmocka_unit_test(subscriptions),
 		cmocka_unit_test(monitor), cmocka_unit_test(replies_off), cmocka_unit_test(databases),
 		cmocka_unit_test(replication), cmocka_unit_test(empty_arrays), cmocka_unit_test(texts),
-		cmocka_unit_test(odd_keys), cmocka_unit_test(long_commands), cmocka_unit_test(value_not_captured),
+		cmocka_unit_test(odd_keys), cmocka_unit_test(long_commands), cmocka_unit_test(long_lines),
+		cmocka_unit_test(procedures), cmocka_unit_test(many_keys), cmocka_unit_test(value_not_captured),
 		cmocka_unit_test(head_not_captured), cmocka_unit_test(deep), cmocka_unit_test(bad), cmocka_unit_test(recognition),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

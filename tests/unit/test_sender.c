@@ -54,13 +54,14 @@ static void rig__close(struct rig *r)
 /* As the agent drives it: by epoll, and now and then without a reason. */
 static enum sender_result post(struct rig *r, const char *body, size_t n)
 {
-	uint64_t end = collector__now() + DEADLINE_MS;
+	uint64_t end = clock__ms() + DEADLINE_MS;
 	struct epoll_event ev;
+	const struct batch b = {.body = (char *)body, .size = n, .protocol = r->s.protocol, .gzip = r->s.gzip};
 	enum sender_result result;
 
-	sender__post(r->sender, body, n);
+	sender__post(r->sender, &b);
 	while ((result = sender__drive(r->sender)) == SENDER_BUSY) {
-		if (collector__now() > end)
+		if (clock__ms() > end)
 			fail_msg("no result after %d ms", DEADLINE_MS);
 		if (epoll_wait(r->epoll_fd, &ev, 1, 20) > 0)
 			assert_ptr_equal(ev.data.ptr, r);
@@ -263,9 +264,9 @@ static void test_no_answer(void **state)
 	assert_int_equal(post(&r, "x", 1), SENDER_RETRY); /* refused */
 	assert_true(sender__error(r.sender)[0]);
 	collector__up(&r.c);
-	began = collector__now();
+	began = clock__ms();
 	assert_int_equal(post(&r, "x", 1), SENDER_RETRY);
-	assert_in_range(collector__now() - began, 190, 5000);
+	assert_in_range(clock__ms() - began, 190, 5000);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(post(&r, "x", 1), SENDER_RETRY);
 		assert_int_equal(sender__retry_after_ms(r.sender), 0);
@@ -280,7 +281,7 @@ static void test_no_answer(void **state)
 static void test_cancel(void **state)
 {
 	static const struct answer a[] = {{.how = HANG}, {.status = 200}};
-	uint64_t end = collector__now() + DEADLINE_MS;
+	uint64_t end = clock__ms() + DEADLINE_MS;
 	char *body = strdup("borrowed");
 	struct rig r;
 
@@ -288,8 +289,8 @@ static void test_cancel(void **state)
 	collector__up(&r.c);
 	rig__start(&r);
 	sender__cancel(r.sender);
-	sender__post(r.sender, body, 8);
-	while (!collector__count(&r.c) && collector__now() < end)
+	sender__post(r.sender, &(struct batch){.body = body, .size = 8});
+	while (!collector__count(&r.c) && clock__ms() < end)
 		assert_int_equal(sender__wait(r.sender, 10), SENDER_BUSY);
 	sender__cancel(r.sender);
 	free(body);
@@ -302,18 +303,19 @@ static void test_cancel(void **state)
 static void test_wait(void **state)
 {
 	static const struct answer ok[] = {{.status = 200}};
-	uint64_t end = collector__now() + DEADLINE_MS, began;
+	uint64_t end = clock__ms() + DEADLINE_MS, began;
 	enum sender_result result = SENDER_BUSY;
+	const struct batch x = {.body = (char[]){'x'}, .size = 1};
 	struct rig r;
 
 	rig__open(&r, ROWS(ok));
 	collector__up(&r.c);
 	rig__start(&r);
-	began = collector__now();
+	began = clock__ms();
 	assert_int_equal(sender__wait(r.sender, 50), SENDER_BUSY); /* nothing to wait for but time */
-	assert_in_range(collector__now() - began, 45, 5000);
-	sender__post(r.sender, "x", 1);
-	while (result == SENDER_BUSY && collector__now() < end)
+	assert_in_range(clock__ms() - began, 45, 5000);
+	sender__post(r.sender, &x);
+	while (result == SENDER_BUSY && clock__ms() < end)
 		result = sender__wait(r.sender, 1000);
 	assert_int_equal(result, SENDER_OK);
 	rig__close(&r);

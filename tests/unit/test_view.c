@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/*
- * test_view.c - spans made by hand, and the text a person sees. Whatever parents, clocks and bytes a
- * span has, every span is shown once, bars stay on their axis, and the terminal gets text only.
- */
+/* test_view.c - trees of requests: who stands below whom, bars, widths, colours. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -10,201 +7,7 @@
 
 #include <cmocka.h>
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "meta/meta.h"
-#include "util/text.h"
-#include "view/store.h"
-#include "view/view.h"
-
-#define MS 1000000ull
-#define WIDTH 110
-#define T0 (1000 * MS)
-
-struct world {
-	struct view *v;
-	FILE *out;
-	char *text;
-	size_t size;
-};
-
-/* Of a span: what differs from row to row. Ids are small numbers, parent 0 is none. */
-struct made {
-	uint32_t id, parent;
-	const char *service, *name;
-	uint64_t from, to; /* ms */
-	enum span_kind kind;
-	enum evidence evidence;
-	int status;	     /* HTTP */
-	const char *message; /* an error */
-	const char *path, *system, *address;
-	uint32_t trace;
-};
-
-static void open_world(struct world *w, bool live, bool summary, bool colour)
-{
-	*w = (struct world){0};
-	w->out = open_memstream(&w->text, &w->size);
-	w->v = view__new(&(struct view_options){.out = w->out, .width = WIDTH, .live = live, .summary = summary, .colour = colour});
-	view__tick(w->v, T0);
-}
-
-static void close_world(struct world *w)
-{
-	view__free(w->v);
-	fclose(w->out);
-	free(w->text);
-}
-
-static void add_ns(struct view *v, const struct made *m, uint64_t start, uint64_t end)
-{
-	struct process p = {.refs = 1};
-	struct attrs a = {0};
-	struct span s = {
-		.kind = m->kind ? m->kind : SPAN_SERVER, .name = m->name ? m->name : "GET", .has_parent = m->parent,
-		.start_ns = start, .end_ns = end, .status = m->message ? SPAN_ERROR : SPAN_UNSET,
-		.status_message = m->message, .evidence = m->evidence, .attrs = &a, .process = &p, .trace_id = {[15] = 1},
-	};
-
-	text__copy(p.service, sizeof(p.service), slice__of(m->service ? m->service : "shop"));
-	memcpy(s.trace_id + 8, &m->trace, 4);
-	memcpy(s.span_id, &m->id, 4);
-	memcpy(s.parent_id, &m->parent, 4);
-	if (m->status)
-		attrs__int(&a, "http.response.status_code", m->status);
-	if (m->path)
-		attrs__str(&a, m->path[0] == '/' ? "url.path" : "url.full", slice__of(m->path));
-	if (m->system)
-		attrs__str(&a, "db.system.name", slice__of(m->system));
-	if (m->address)
-		attrs__str(&a, "server.address", slice__of(m->address));
-	attrs__int(&a, "server.port", 80);
-	view__span(v, &s);
-	attrs__free(&a);
-}
-
-static void add(struct world *w, const struct made *m)
-{
-	add_ns(w->v, m, T0 + m->from * MS, T0 + m->to * MS);
-}
-
-static const char *finish(struct world *w)
-{
-	static const struct view_truth truth = {.exchanges = 12345, .records_made = 7, .records_seen = 6, .records_lost = 1};
-
-	view__finish(w->v, &truth);
-	fflush(w->out);
-	return w->text;
-}
-
-static unsigned count(const char *text, const char *what)
-{
-	unsigned n = 0;
-
-	for (; (text = strstr(text, what)); text += strlen(what))
-		n++;
-	return n;
-}
-
-static unsigned columns(const char *s, size_t n)
-{
-	unsigned c = 0;
-
-	for (size_t i = 0; i < n; i++)
-		c += ((unsigned char)s[i] & 0xc0) != 0x80;
-	return c;
-}
-
-/* The line that holds this text. */
-static const char *line_of(const char *text, const char *what)
-{
-	static char line[1024];
-	const char *at = strstr(text, what), *from = at;
-
-	if (!at)
-		fail_msg("\"%s\" is not in:\n%s", what, text);
-	while (from > text && from[-1] != '\n')
-		from--;
-	snprintf(line, sizeof(line), "%.*s", (int)strcspn(from, "\n"), from);
-	return line;
-}
-
-static const char *rows_of(const char *text)
-{
-	const char *rows = strstr(text, "link\n");
-
-	assert_non_null(rows);
-	return rows;
-}
-
-/* From the first to the last character of the bar, in columns from the left. */
-static void bar_of(const char *line, unsigned *from, unsigned *to)
-{
-	static const char *const cells[] = {"█", "▌", "▐"};
-
-	*from = UINT32_MAX;
-	*to = 0;
-	for (const char *p = line; *p; p++) {
-		for (int i = 0; i < 3; i++) {
-			unsigned c = columns(line, (size_t)(p - line));
-
-			if (strncmp(p, cells[i], strlen(cells[i])))
-				continue;
-			*from = c < *from ? c : *from;
-			*to = c;
-		}
-	}
-}
-
-#define BAR_FROM 52 /* after service and operation */
-#define BAR_COLUMNS (WIDTH - 84)
-
-static void check_bars(const char *text)
-{
-	unsigned bars = 0;
-
-	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		char one[1024];
-		unsigned from, to;
-
-		snprintf(one, sizeof(one), "%.*s", (int)strcspn(line, "\n"), line);
-		bar_of(one, &from, &to);
-		if (from == UINT32_MAX)
-			continue;
-		bars++;
-		if (from < BAR_FROM || to >= BAR_FROM + BAR_COLUMNS)
-			fail_msg("a bar from %u to %u: %s", from, to, one);
-	}
-	assert_true(bars > 0);
-}
-
-/* No byte that a terminal would take for a command, and nothing that is no UTF-8. */
-static void check_plain(const char *text, bool colour)
-{
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		if (colour && *p == 27 && p[1] == '[') {
-			p += 2 + strspn((const char *)p + 2, "0123456789");
-			assert_int_equal(*p, 'm');
-			continue;
-		}
-		if ((*p < ' ' && *p != '\n') || *p == 127 || (*p == 0xc2 && p[1] < 0xa0) || *p == 0xff)
-			fail_msg("byte %02x at %td: %.40s", *p, (const char *)p - text, (const char *)p);
-	}
-}
-
-/* The lost order: a call and its other end are one row; own times; the reason of the error. */
-static const struct made shop[] = {
-	{.id = 1, .service = "nginx", .name = "POST", .to = 40, .evidence = EV_ROOT, .status = 200, .path = "/orders"},
-	{.id = 2, .parent = 1, .service = "nginx", .name = "POST", .from = 1, .to = 39, .kind = SPAN_CLIENT,
-	 .evidence = EV_EVENT_LOOP, .status = 200, .path = "http://h:1/orders?x=1", .address = "127.0.0.1"},
-	{.id = 3, .parent = 2, .service = "order", .name = "POST", .from = 2, .to = 38, .evidence = EV_CONNECTION,
-	 .status = 200, .path = "/orders"},
-	{.id = 4, .parent = 3, .service = "order", .name = "INSERT payments", .from = 10, .to = 20, .kind = SPAN_CLIENT,
-	 .evidence = EV_THREAD, .message = "duplicate key", .system = "postgresql"},
-	{.id = 5, .parent = 3, .service = "order", .name = "GET", .from = 15, .to = 30, .kind = SPAN_CLIENT,
-	 .evidence = EV_THREAD, .status = 200, .path = "http://h:2/", .address = "10.0.0.9"},
-};
+#include "view_rig.h"
 
 static void test_tree(void **state)
 {
@@ -502,99 +305,6 @@ static void test_odd_times(void **state)
 	}
 }
 
-struct figures {
-	unsigned requests, errors;
-	double p50, p95, p99;
-};
-
-static struct figures figures_of(const char *text, const char *service)
-{
-	struct figures f = {0};
-	char name[64];
-
-	snprintf(name, sizeof(name), "\n%s ", service);
-	assert_int_equal(sscanf(line_of(text, service), "%63s %u %u %lf %lf %lf", name, &f.requests, &f.errors, &f.p50,
-				&f.p95, &f.p99), 6);
-	return f;
-}
-
-static void test_percentiles(void **state)
-{
-	for (uint32_t n = 1; n <= 120; n++) {
-		struct figures f;
-		struct world w;
-
-		open_world(&w, false, true, false);
-		/* 1 .. n ms, in an order of its own. */
-		for (uint32_t i = 0; i < n; i++)
-			add(&w, &(struct made){.id = 1, .trace = i, .to = 1 + i * 7919 % n, .message = i % 10 ? NULL : "x"});
-		f = figures_of(finish(&w), "shop");
-		assert_int_equal(f.requests, n);
-		assert_int_equal(f.errors, (n + 9) / 10);
-		/* 7919 is prime: i * 7919 % n is every number below n, unless n divides it. Nearest rank. */
-		assert_true(f.p50 == (double)((n * 50 + 99) / 100));
-		assert_true(f.p95 == (double)((n * 95 + 99) / 100));
-		assert_true(f.p99 == (double)((n * 99 + 99) / 100));
-		assert_true(f.p50 <= f.p95 && f.p95 <= f.p99 && f.p99 <= (double)n);
-		close_world(&w);
-	}
-}
-
-/* A call and its other end are one request of the one who answered. */
-static void test_services(void **state)
-{
-	struct world w;
-	const char *text;
-
-	open_world(&w, false, true, false);
-	for (size_t i = 0; i < sizeof(shop) / sizeof(*shop); i++)
-		add(&w, &shop[i]);
-	text = finish(&w);
-	assert_int_equal(figures_of(text, "nginx").requests, 1);
-	assert_int_equal(figures_of(text, "order").requests, 1);
-	assert_int_equal(figures_of(text, "postgresql").errors, 1);
-	assert_int_equal(figures_of(text, "10.0.0.9:80").requests, 1);
-	assert_non_null(strstr(text, "LOST  POST /orders"));
-	assert_null(strstr(text, "SLOWEST")); /* it is the same */
-	assert_non_null(strstr(text, "12345 exchanges"));
-	assert_non_null(strstr(text, "records 7 made = 6 seen + 1 lost"));
-	close_world(&w);
-}
-
-static void test_missing_call(void **state)
-{
-	struct world w;
-	const char *text;
-
-	open_world(&w, false, true, false);
-	for (uint32_t i = 0; i < 10; i++) {
-		add(&w, &(struct made){.id = 1, .trace = i, .to = 10, .status = 200, .path = "/orders"});
-		add(&w, &(struct made){.id = 2, .parent = 1, .trace = i, .to = 1, .kind = SPAN_CLIENT, .evidence = EV_THREAD,
-				       .system = "redis", .message = i == 3 ? "OOM" : NULL});
-		if (i != 3)
-			add(&w, &(struct made){.id = 3, .parent = 1, .trace = i, .to = 2, .kind = SPAN_CLIENT,
-					       .evidence = EV_THREAD, .address = "mail"});
-		if (i < 5) /* half of them: nothing that is usual */
-			add(&w, &(struct made){.id = 4, .parent = 1, .trace = i, .to = 2, .kind = SPAN_CLIENT,
-					       .evidence = EV_THREAD, .address = "audit"});
-	}
-	text = finish(&w);
-	assert_non_null(strstr(text, "mail:80 was not called (called in 9 of 10 GET /orders)"));
-	assert_null(strstr(text, "redis was not called"));
-	assert_null(strstr(text, "audit:80 was not called"));
-	close_world(&w);
-}
-
-static void test_empty(void **state)
-{
-	struct world w;
-
-	open_world(&w, true, true, false);
-	assert_non_null(strstr(finish(&w), "records 7 made"));
-	close_world(&w);
-	view__free(NULL);
-}
-
 /* Whatever comes over the wire: the terminal is not spoken to. */
 static void test_escapes(void **state)
 {
@@ -693,56 +403,16 @@ static void test_long_names(void **state)
 	}
 }
 
-static void test_shown(void **state)
-{
-	static const struct { const char *in; size_t size; const char *out; } rows[] = {
-		{"plain", 64, "plain"}, {"caf\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x98\x80", 64, "caf\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x98\x80"},
-		{"\033[m", 64, "?[m"}, {"\xc2\x85", 64, "??"}, {"\xc2\xa0", 64, "\xc2\xa0"}, {"\xc3", 64, "?"},
-		{"\xe6\x97", 64, "??"}, {"\xc0\x9b", 64, "??"}, {"\xed\xa0\x80", 64, "???"}, {"\xf4\x90\x80\x80", 64, "????"},
-		{"\xfc\x80\x80\x80", 64, "????"}, {"\xe2\x81\xa6", 64, "???"}, {"\xef\xbb\xbf", 64, "???"},
-		{"abc", 4, "abc"}, {"abcd", 4, "abc"}, {"ab\xc3\xa9", 4, "ab"}, {"a\xc3\xa9", 4, "a\xc3\xa9"}, {"x", 1, ""},
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		char out[66];
-
-		memset(out, '!', sizeof(out));
-		text__shown(out, rows[i].size, slice__of(rows[i].in));
-		assert_string_equal(out, rows[i].out);
-		assert_int_equal(out[rows[i].size], '!');
-	}
-}
-
-/* Cut at a character: what a fixed array holds stays UTF-8. */
-static void test_copy(void **state)
-{
-	static const struct { const char *in; size_t size; const char *out; } rows[] = {
-		{"abc", 8, "abc"}, {"abc", 4, "abc"}, {"abc", 3, "ab"}, {"abc", 1, ""}, {"", 1, ""},
-		{"a\xc3\xa9", 3, "a"}, {"a\xc3\xa9", 4, "a\xc3\xa9"}, {"\xf0\x9f\x98\x80", 4, ""}, {"\xf0\x9f\x98\x80", 5, "\xf0\x9f\x98\x80"},
-		{"\x80\x80\x80\x80", 3, ""},
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		char out[16];
-
-		memset(out, '!', sizeof(out));
-		text__copy(out, rows[i].size, slice__of(rows[i].in));
-		assert_string_equal(out, rows[i].out);
-		assert_int_equal(out[rows[i].size], '!');
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tree),	     cmocka_unit_test(test_colour),	cmocka_unit_test(test_when),
-		cmocka_unit_test(test_odd_parents),  cmocka_unit_test(test_random_parents),
-		cmocka_unit_test(test_deep),	     cmocka_unit_test(test_wide),	cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_short_trace_ids), cmocka_unit_test(test_own_time), cmocka_unit_test(test_odd_times),
-		cmocka_unit_test(test_percentiles),  cmocka_unit_test(test_services),	cmocka_unit_test(test_missing_call),
-		cmocka_unit_test(test_empty),	     cmocka_unit_test(test_escapes),	cmocka_unit_test(test_long_names),
-		cmocka_unit_test(test_widths),	     cmocka_unit_test(test_too_narrow),
-		cmocka_unit_test(test_shown),	     cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_tree), cmocka_unit_test(test_colour), cmocka_unit_test(test_when),
+		cmocka_unit_test(test_odd_parents), cmocka_unit_test(test_random_parents),
+		cmocka_unit_test(test_deep), cmocka_unit_test(test_wide), cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_short_trace_ids), cmocka_unit_test(test_own_time),
+		cmocka_unit_test(test_odd_times), cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_widths), cmocka_unit_test(test_too_narrow),
+		cmocka_unit_test(test_long_names),
 	};
 	return cmocka_run_group_tests_name("view", tests, NULL, NULL);
 }
