@@ -3,7 +3,7 @@
  * recorder.c - writes everything that the kernel half says of one process and its children to a file,
  * with a chosen capture plan and every byte wanted.
  *
- * usage: recorder PLAN PID FILE. "ready" goes to stderr when everything is attached; on SIGINT or
+ * usage: recorder PLAN[,TRANSPORT] PID FILE. "ready" goes to stderr when everything is attached; on SIGINT or
  * SIGTERM the ledger goes to stdout as one JSON object. The format of FILE is capture/recording.h.
  */
 #include <errno.h>
@@ -28,7 +28,7 @@ static void on_event(void *recording, const struct event *e)
 	recording__event(recording, e);
 }
 
-static void print_ledger(const struct attach *a, const struct capture_counters *seen)
+static void print_ledger(struct attach *a, const struct capture_counters *seen)
 {
 	static const char *const names[] = {
 #define X(name, text) #name,
@@ -67,21 +67,27 @@ int main(int argc, char **argv)
 	struct attach_options o;
 	struct capture *c = NULL;
 	struct attach *a = NULL;
-	char err[512] = "";
+	char err[512] = "", *transport;
 	int rc = 1;
 
 	if (argc != 4) {
-		fprintf(stderr, "usage: recorder PLAN PID FILE\n");
+		fprintf(stderr, "usage: recorder PLAN[,TRANSPORT] PID FILE\n");
 		return 2;
 	}
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	attach__defaults(&o);
+	transport = strchr(argv[1], ',');
+	if (transport)
+		*transport++ = 0;
 	o.accepted = o.connected = all;
 	o.ring_bytes = 64u << 20;
-	if (attach__parse_plan(argv[1], &o.plan, err, sizeof(err)) || selection__add(&sel, "pid", argv[2], err, sizeof(err)) ||
+	if (attach__parse_plan(argv[1], &o.plan, err, sizeof(err)) ||
+	    (transport && attach__parse_transport(transport, &o.transport, err, sizeof(err))) ||
+	    selection__add(&sel, "pid", argv[2], err, sizeof(err)) ||
 	    !(r = recording__new(argv[3], err, sizeof(err))) || !(a = attach__new(&sel, &o, err, sizeof(err))) ||
-	    !(c = capture__live(attach__ring_fd(a), on_event, r, err, sizeof(err)))) {
+	    !(c = capture__live(attach__ring_fd(a), o.ring_bytes, on_event, r, err, sizeof(err))) ||
+	    attach__start(a, err, sizeof(err))) {
 		fprintf(stderr, "recorder: %s\n", err);
 	} else {
 		record(a, c);
