@@ -49,6 +49,8 @@ const struct way ways[] = {
 	 .in = "no_address"},
 	{"sendmmsg-recvmmsg-40", call__sendmmsg40, call__recvmmsg40, 300, 5000, .flags = WAIT_SENT, .out = "no_address",
 	 .in = "no_address"},
+	{"sendmmsg-recvmmsg-200", call__sendmmsg200, call__recvmmsg200, 3000, 5000, .flags = WAIT_SENT, .out = "no_address",
+	 .in = "no_address"},
 	{"sendfile", call__sendfile, call__read, 300, 100000, .out = "no_address", .in = "max"},
 	{"splice-out", call__splice_out, call__read, 300, 20000, .out = "no_address", .in = "max"},
 	{"tee-out", call__tee_out, call__read, 300, 20000, .out = "no_address", .in = "max"},
@@ -57,13 +59,14 @@ const struct way ways[] = {
 	{"uring-writev-readv", uring__writev, uring__readv, 300, 5000, .out = "no_address", .in = "no_address"},
 	{"uring-send-recv", uring__send, uring__recv, 300, 5000, .out = "no_address", .in = "no_address"},
 	{"uring-sendmsg-recvmsg", uring__sendmsg, uring__recvmsg, 300, 5000, .out = "no_address", .in = "no_address"},
-	{"uring-send-zc", uring__send_zc, uring__recv, 300, 5000, .out = "no_address", .in = "no_address"},
-	{"uring-recv-multishot", uring__send, uring__recv_multishot, 300, 20000, 2000, .flags = ANY_TIME,
+	{"uring-send-zc", uring__send_zc, uring__recv, 300, 5000, .flags = NEED_URING_6_0, .out = "no_address",
+	 .in = "no_address"},
+	{"uring-recv-multishot", uring__send, uring__recv_multishot, 300, 20000, 2000, .flags = ANY_TIME | NEED_URING_6_0,
 	 .out = "no_address", .in = "no_address"},
 	{"uring-fixed-file", uring__send_fixed_file, uring__recv_fixed_file, 300, 5000, .out = "no_address",
 	 .in = "no_address"},
-	{"uring-sqpoll", uring__send_sqpoll, uring__recv_sqpoll, 300, 5000, .flags = ANY_THREAD, .out = "no_address",
-	 .in = "no_address"},
+	{"uring-sqpoll", uring__send_sqpoll, uring__recv_sqpoll, 300, 5000, .flags = ANY_THREAD | NEED_URING_NONFIXED,
+	 .out = "no_address", .in = "no_address"},
 	{"uring-worker", uring__send_worker, uring__recv_worker, 300, 5000, .flags = ANY_THREAD, .out = "no_address",
 	 .in = "no_address"},
 	{"partial-sends", SEND, 300000, 300000, 65536, SMALL_BUFFER, .out = "max", .in = "max"},
@@ -297,6 +300,8 @@ static const char *way__absent(const struct way *w)
 	bool there;
 	int fd;
 
+	if (w->flags & (NEED_URING_6_0 | NEED_URING_NONFIXED))
+		return uring__lacks(w->flags);
 	if (!(w->flags & NEED_KTLS))
 		return NULL;
 	fd = open("/proc/sys/net/ipv4/tcp_available_ulp", O_RDONLY);

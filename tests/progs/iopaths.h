@@ -42,6 +42,8 @@ enum way_flags {
 	ANY_THREAD = 256, /* the kernel may move the bytes on another thread of the process */
 	ANY_TIME = 512,	  /* ... and ahead of the call that fetches them */
 	NEED_KTLS = 1024,
+	NEED_URING_6_0 = 2048,	    /* zero-copy sends and multishot receives came together */
+	NEED_URING_NONFIXED = 4096, /* a polling thread that takes any descriptor: 5.11 */
 };
 
 /* Why bytes of a direction may be missing: names of check.py, "" none. */
@@ -77,6 +79,7 @@ struct end {
 	const char *name; /* "client" or "server" */
 	int fd, done_fd;
 	uint64_t cookie;
+	uint16_t ports[2]; /* own, peer's; 0: not known yet */
 	struct done *done;
 	char *buf;
 	size_t size;
@@ -103,7 +106,8 @@ bool end__is_client(const struct end *e);
 call_fn call__write, call__read, call__send, call__recv, call__send_more, call__send_dontwait, call__recv_dontwait;
 call_fn call__recv_waitall, call__recv_peek, call__recv_trunc, call__writev1, call__readv1, call__writev3, call__readv3;
 call_fn call__writev_head, call__readv_head, call__writev100, call__readv100, call__pwritev2, call__preadv2;
-call_fn call__sendmsg, call__recvmsg, call__sendmmsg, call__recvmmsg, call__sendmmsg40, call__recvmmsg40, call__zerocopy, call__sendfile;
+call_fn call__sendmsg, call__recvmsg, call__sendmmsg, call__recvmmsg, call__sendmmsg40, call__recvmmsg40,
+	call__sendmmsg200, call__recvmmsg200, call__zerocopy, call__sendfile;
 call_fn call__splice_out, call__tee_out, call__splice_in, call__write_dup, call__read_dup;
 
 /* iopaths_uring.c */
@@ -111,6 +115,7 @@ call_fn uring__write, uring__read, uring__send, uring__recv, uring__sendmsg, uri
 call_fn uring__send_zc, uring__recv_multishot, uring__send_fixed_file, uring__recv_fixed_file;
 call_fn uring__send_sqpoll, uring__recv_sqpoll, uring__send_worker, uring__recv_worker;
 void uring__free(struct uring *u);
+const char *uring__lacks(unsigned flags); /* NULL, or what of enum way_flags this kernel has not */
 
 /* iopaths_pass.c */
 pass_fn pass__thread, pass__fork, pass__exec, pass__scm_rights, pass__pidfd;

@@ -166,6 +166,8 @@ MESSAGES_CALL(sendmmsg, sendmmsg, 4)
 MESSAGES_CALL(recvmmsg, recvmmsg, 4, NULL)
 MESSAGES_CALL(sendmmsg40, sendmmsg, 40)
 MESSAGES_CALL(recvmmsg40, recvmmsg, 40, NULL)
+MESSAGES_CALL(sendmmsg200, sendmmsg, 200)
+MESSAGES_CALL(recvmmsg200, recvmmsg, 200, NULL)
 
 ssize_t call__zerocopy(struct end *e, char *p, size_t n)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* iopaths_end.c - one end of a connection: the bytes it expects, what it did, and the loop that does it. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -83,6 +84,18 @@ struct end *end__new(const struct way *w, bool client)
 	return end__again(w, client, -1, fd);
 }
 
+/* Beside the cookie, for kernels whose tracer can't have it (before 5.12). */
+static void end__find_ports(struct end *e)
+{
+	for (int i = 0; i < 2; i++) {
+		struct sockaddr_in6 a = {0};
+		socklen_t n = sizeof(a);
+
+		if (e->way->family != UNIX && !(i ? getpeername : getsockname)(e->fd, (struct sockaddr *)&a, &n))
+			e->ports[i] = ntohs(a.sin6_port); /* of sockaddr_in it is in the same place */
+	}
+}
+
 void end__use(struct end *e, int fd)
 {
 	socklen_t n = sizeof(e->cookie);
@@ -90,6 +103,7 @@ void end__use(struct end *e, int fd)
 	e->fd = fd;
 	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &e->cookie, &n))
 		die("SO_COOKIE");
+	end__find_ports(e);
 }
 
 void end__free(struct end *e)
@@ -112,6 +126,8 @@ static void end__log(struct end *e, enum dir dir, size_t n, uint64_t from)
 	d->calls[d->calls_n++] = (struct call){d->bytes[dir], from, now_ns(), (uint32_t)n, (uint32_t)syscall(SYS_gettid),
 					       (uint32_t)getpid(), dir};
 	d->bytes[dir] += n;
+	if (!e->ports[1])
+		end__find_ports(e);
 }
 
 /* The workload itself must be right, or its expectations are worth nothing. */
@@ -181,6 +197,7 @@ void end__print(const struct end *e, int to)
 	fprintf(out, "\"bytes\":[%llu,%llu],\"cap\":[\"%s\",\"%s\"],\"existing\":%d,\"any_thread\":%d,\"any_time\":%d,",
 		(unsigned long long)d->bytes[DIR_IN], (unsigned long long)d->bytes[DIR_OUT], w->in ? w->in : "",
 		w->out ? w->out : "", !!(w->flags & EXISTING), !!(w->flags & ANY_THREAD), !!(w->flags & ANY_TIME));
+	fprintf(out, "\"ports\":[%u,%u],", e->ports[0], e->ports[1]);
 	fprintf(out, "\"unread\":%d,\"calls\":[", !!(w->flags & UNREAD));
 	for (uint32_t i = 0; i < d->calls_n; i++) {
 		const struct call *c = &d->calls[i];

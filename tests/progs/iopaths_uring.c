@@ -67,6 +67,25 @@ void uring__free(struct uring *u)
 	free(u);
 }
 
+const char *uring__lacks(unsigned flags)
+{
+	struct io_uring_probe *probe = calloc(1, sizeof(*probe) + 256 * sizeof(probe->ops[0]));
+	struct io_uring_params p = {0};
+	int fd = (int)syscall(SYS_io_uring_setup, ENTRIES, &p);
+	const char *lacks = NULL;
+
+	if (!probe || fd < 0 || syscall(SYS_io_uring_register, fd, IORING_REGISTER_PROBE, probe, 256))
+		lacks = "this kernel has no io_uring for us";
+	else if (flags & NEED_URING_6_0 && probe->last_op < IORING_OP_SEND_ZC)
+		lacks = "this kernel's io_uring has no zero-copy sends and multishot receives";
+	else if (flags & NEED_URING_NONFIXED && !(p.features & IORING_FEAT_SQPOLL_NONFIXED))
+		lacks = "this kernel's polling thread takes fixed files only";
+	if (fd >= 0)
+		close(fd);
+	free(probe);
+	return lacks;
+}
+
 static struct uring *end__uring(struct end *e, unsigned flags)
 {
 	if (!e->uring)

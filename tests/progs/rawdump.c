@@ -70,19 +70,19 @@ static void on_exec(const struct event *e)
 {
 	struct ws_process p = {.selected = 1};
 	char path[32];
-	int offset;
+	unsigned offset;
 
 	if (e->proc->what != WS_PROC_EXEC)
 		return;
 	if (!e->proc->selected && !attach__exe_matches(attach, e->proc->tgid, e->text))
 		return;
 	snprintf(path, sizeof(path), "/proc/%u/exe", e->proc->tgid);
-	offset = golang__goid_offset(path);
-	if (offset > 0) {
+	offset = golang__goid_offset(golang__minor(path));
+	if (offset) {
 		p.ctx_kind = WS_CTX_GO;
 		p.goid_offset = (uint16_t)offset;
 	}
-	if (offset > 0 || !e->proc->selected)
+	if (offset || !e->proc->selected)
 		attach__set_process(attach, e->proc->tgid, &p);
 }
 
@@ -193,8 +193,8 @@ int main(int argc, char **argv)
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	attach = attach__new(&sel, &o, err, sizeof(err));
-	c = attach ? capture__live(attach__ring_fd(attach), on_event, NULL, err, sizeof(err)) : NULL;
-	if (!c) {
+	c = attach ? capture__live(attach__ring_fd(attach), o.ring_bytes, on_event, NULL, err, sizeof(err)) : NULL;
+	if (!c || attach__start(attach, err, sizeof(err))) {
 		fprintf(stderr, "%s\n", err);
 		return 1;
 	}

@@ -7,7 +7,6 @@ import com.sun.net.httpserver.HttpServer;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -18,12 +17,14 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 public class Inventory {
     static final Pattern SKU = Pattern.compile("\"sku\"\\s*:\\s*\"([\\w-]+)\"");
+    static final String REDIS_HOST = System.getenv().getOrDefault("REDIS_HOST", "127.0.0.1");
     static final int REDIS_PORT = Integer.parseInt(System.getenv("REDIS_PORT"));
     static final ConcurrentLinkedQueue<Redis> idle = new ConcurrentLinkedQueue<>();
 
     public static void main(String[] args) throws IOException {
         int port = Integer.parseInt(System.getenv("PORT"));
-        HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 128);
+        String listen = System.getenv().getOrDefault("LISTEN", "127.0.0.1");
+        HttpServer server = HttpServer.create(new InetSocketAddress(listen, port), 128);
         server.createContext("/reserve", Inventory::reserve);
         server.setExecutor(request -> new Thread(request).start());
         server.start();
@@ -38,7 +39,7 @@ public class Inventory {
         try {
             Redis redis = idle.poll();
             if (redis == null)
-                redis = new Redis(REDIS_PORT);
+                redis = new Redis(REDIS_HOST, REDIS_PORT);
             long left = redis.number("DECR", "stock:" + sku.group(1));
             idle.add(redis);
             answer(exchange, 200, "{\"left\":" + left + "}");
@@ -61,8 +62,8 @@ public class Inventory {
         final Socket socket;
         final InputStream in;
 
-        Redis(int port) throws IOException {
-            socket = new Socket(InetAddress.getLoopbackAddress(), port);
+        Redis(String host, int port) throws IOException {
+            socket = new Socket(host, port);
             socket.setTcpNoDelay(true);
             in = new BufferedInputStream(socket.getInputStream());
         }

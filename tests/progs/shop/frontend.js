@@ -13,7 +13,7 @@ app.post('/orders', (req, res) => {
   const body = JSON.stringify({ sku, account, cents });
   const call = http.request({
     agent,
-    host: '127.0.0.1',
+    host: process.env.ORDER_HOST || '127.0.0.1',
     port: process.env.ORDER_PORT,
     method: 'POST',
     path: `/order?order=${encodeURIComponent(req.query.order)}`,
@@ -31,5 +31,5 @@ app.post('/orders', (req, res) => {
   call.end(body);
 });
 
-const server = app.listen(Number(process.env.PORT), '127.0.0.1');
+const server = app.listen(Number(process.env.PORT), process.env.LISTEN || '127.0.0.1');
 server.keepAliveTimeout = 75000; // longer than nginx keeps an idle connection, so that it closes first

@@ -20,4 +20,4 @@ class Mail(BaseHTTPRequestHandler):
 
 
 ThreadingHTTPServer.request_queue_size = 128
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Mail).serve_forever()
+ThreadingHTTPServer((os.environ.get("LISTEN", "127.0.0.1"), int(os.environ["PORT"])), Mail).serve_forever()

@@ -8,9 +8,12 @@ import os
 import requests
 from flask import Flask, request
 
-INVENTORY = "http://127.0.0.1:" + os.environ["INVENTORY_PORT"]
-PAYMENT = "http://127.0.0.1:" + os.environ["PAYMENT_PORT"]
-MAIL = "http://127.0.0.1:" + os.environ["MAIL_PORT"]
+
+def url(name):
+    return "http://" + os.environ.get(name + "_HOST", "127.0.0.1") + ":" + os.environ[name + "_PORT"]
+
+
+INVENTORY, PAYMENT, MAIL = url("INVENTORY"), url("PAYMENT"), url("MAIL")
 
 app = Flask(__name__)
 session = requests.Session()

@@ -27,7 +27,7 @@ import (
 	_ "github.com/lib/pq"
 )
 
-const lockTime = 1200 * time.Millisecond
+const lockTime = 2500 * time.Millisecond
 
 type order struct {
 	ID    string         `json:"id"`

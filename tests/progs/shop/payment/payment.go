@@ -63,5 +63,9 @@ func main() {
 	}
 	db.SetMaxIdleConns(64)
 	http.HandleFunc("/charge", charge)
-	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), nil))
+	listen := os.Getenv("LISTEN")
+	if listen == "" {
+		listen = "127.0.0.1"
+	}
+	log.Fatal(http.ListenAndServe(listen+":"+os.Getenv("PORT"), nil))
 }
