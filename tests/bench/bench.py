@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Wirespan costs nginx, and what it loses. Python's library, nginx and wrk only; as root.
 
-  bench.py pair  [--pairs 8] [--slice 3] [--proxy]   added CPU a request, agent's CPU a request
-  bench.py soak  [--rate 5000] [--seconds 60]        loss and memory at a steady rate
+  bench.py pair  [--pairs 8] [--slice 3] [--proxy] [--capture PLAN]   added CPU a request, agent's CPU a request
+  bench.py soak  [--rate 5000] [--seconds 60] [--proxy]   loss and memory at a steady rate
+  bench.py others [--pairs 8] [--capture PLAN]       what calls cost a process that is not traced
 
 pair: slices without, with, without the agent under one load; added = with - mean of its neighbours,
 from /proc/PID/schedstat of nginx' worker and stub_status; ratios and medians, never wall time.
@@ -47,7 +48,8 @@ def sink(port):
 
 
 class Bench:
-    def __init__(self, proxy):
+    def __init__(self, proxy, capture='auto'):
+        self.capture = capture
         self.dir = tempfile.mkdtemp(prefix='wirespan-bench.')
         os.chmod(self.dir, 0o755)
         with open(self.dir + '/index.html', 'w') as f:
@@ -97,7 +99,8 @@ class Bench:
         log = open(self.dir + '/agent.log', 'w')
         env = dict(os.environ, OTEL_EXPORTER_OTLP_ENDPOINT=f'http://127.0.0.1:{self.otlp}')
         pids = ','.join(str(m.pid) for m in self.traced) + ',' + ','.join(map(str, self.workers))
-        p = self.run([AGENT, 'agent', '--pid', pids], stderr=log, env=env)
+        p = self.run([AGENT, 'agent', '--max-cpu', 'off', '--metrics', 'off', '--capture', self.capture,
+                      '--pid', pids], stderr=log, env=env)
         wait_for(lambda: 'wirespan: ready' in self.log(), 'the agent')
         return p
 
@@ -203,6 +206,46 @@ def pair(b, args):
     print(f'BPF map memory:              {maps / 2**20:.1f} MiB')
 
 
+def others(args):
+    """Rounds of calls.c, whose process nobody selects, without and with an agent that traces another one."""
+    with tempfile.TemporaryDirectory(prefix='wirespan-bench.') as d:
+        subprocess.run(['cc', '-O2', '-o', d + '/calls', HERE + '/calls.c'], check=True)
+        calls = subprocess.Popen([d + '/calls'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        traced = subprocess.Popen(['sleep', '1000'])
+        added = {}
+        try:
+            for i in range(args.pairs):
+                before = rounds(calls)
+                with open(d + '/log', 'w') as log:
+                    agent = subprocess.Popen([AGENT, 'record', '-o', f'{d}/{i}', '--capture', args.capture, '--pid',
+                                              str(traced.pid)], stderr=log)
+                wait_for(lambda: 'wirespan: ready' in open(d + '/log').read(), 'the agent')
+                with_ = rounds(calls)
+                agent.terminate()
+                agent.wait()
+                after = rounds(calls)
+                for way in with_:
+                    added.setdefault(way, []).append(with_[way] - (before[way] + after[way]) / 2)
+        finally:
+            traced.kill()
+            calls.stdin.close()
+            calls.wait()
+    for way, values in added.items():
+        print(f'added to a call of a process that is not traced, {way}: {spread(values, "ns", 0)}')
+
+
+def rounds(calls, n=12):
+    """The least of some rounds: what disturbs only adds."""
+    best = {}
+    for _ in range(n):
+        calls.stdin.write('\n')
+        calls.stdin.flush()
+        for _ in range(3):
+            way, ns = calls.stdout.readline().split()
+            best[way] = min(best.get(way, 1e9), float(ns))
+    return best
+
+
 def soak(b, args):
     agent = b.agent()
     r0, c0 = b.requests(), cpu_ns([agent.pid])
@@ -231,22 +274,26 @@ def soak(b, args):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument('mode', choices=['pair', 'soak', 'sink'])
+    ap.add_argument('mode', choices=['pair', 'soak', 'others', 'sink'])
     ap.add_argument('--pairs', type=int, default=8)
     ap.add_argument('--slice', type=float, default=3)
     ap.add_argument('--proxy', action='store_true')
     ap.add_argument('--rate', type=int, default=5000)
     ap.add_argument('--seconds', type=int, default=60)
     ap.add_argument('--port', type=int)
+    ap.add_argument('--capture', default='auto')
     args = ap.parse_args()
     if args.mode == 'sink':
         return sink(args.port)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    b = Bench(args.proxy)
+    if args.mode == 'others':
+        return others(args)
+    b = Bench(args.proxy, args.capture)
     try:
         (pair if args.mode == 'pair' else soak)(b, args)
     finally:
         b.close()
 
 
-main()
+if __name__ == '__main__':
+    main()

@@ -18,7 +18,7 @@ teardown() { e2e_teardown; }
 shop_to() {
 	local status=0
 	OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$2 OTEL_EXPORTER_OTLP_PROTOCOL=$1 OTEL_EXPORTER_OTLP_COMPRESSION=gzip \
-		bounded 120 "$wirespan" agent -- "$shop/run" --orders 40 --concurrency 8 --truth "$T/truth" > "$T/agent.out" 2> "$T/agent.err" 3>&- ||
+		bounded 300 "$wirespan" agent -- "$shop/run" --orders 40 --concurrency 8 --truth "$T/truth" > "$T/agent.out" 2> "$T/agent.err" 3>&- ||
 		status=$?
 	same "exit status" "$status" 0
 	balanced "$T/agent.err"

@@ -7,6 +7,7 @@
   times    decimal nanoseconds as text, start <= end
   parents  every parentSpanId names a span of the file, of the same trace
   nesting  a span whose parent is in the file lies within it
+  whole    the same, but for spans that carry wirespan.incomplete, or whose parent does
   network  network.local.* and network.peer.* on every span; both ends of a connection mirror each other
   names    attributes and names by the semantic conventions for HTTP and databases
   why      every span says its evidence, and a span without parent says root, unknown or header
@@ -22,7 +23,7 @@ import sys
 SERVER, CLIENT = 2, 3
 KEYS = {"traceId": str, "spanId": str, "parentSpanId": str, "name": str, "kind": int, "startTimeUnixNano": str,
         "endTimeUnixNano": str, "status": dict, "events": list, "links": list, "attributes": dict, "resource": dict}
-EVIDENCE = {"root", "header", "connection", "thread", "event-loop", "goroutine", "unknown"}
+EVIDENCE = {"root", "header", "connection", "thread", "event-loop", "turn", "goroutine", "coroutine", "callback", "wake", "answer", "unknown"}
 
 
 def label(s):
@@ -75,6 +76,11 @@ def check_nesting(spans, by_id):
         who = f"{label(s)} ({s['attributes']['wirespan.link.evidence']}) in {label(parent)}"
         yield early <= 0, f"{who}: starts {early} ns before it"
         yield late <= 0, f"{who}: ends {late} ns after it"
+
+
+def check_whole(spans, by_id):
+    whole = [s for s in spans if "wirespan.incomplete" not in s["attributes"]]
+    yield from check_nesting(whole, {s["spanId"]: s for s in whole})
 
 
 def check_network(spans, by_id):

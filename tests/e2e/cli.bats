@@ -6,7 +6,7 @@ load helper
 
 # A process id that the kernel allows and that no process has.
 nobody=4194304
-commands="agent trace record replay doctor"
+commands="agent trace record replay doctor ps health"
 
 setup() { e2e_setup; }
 teardown() { e2e_teardown; }
@@ -25,16 +25,38 @@ usage() {
 	done
 }
 
-@test "each command's --help fits on a screen of 24 lines and 100 columns, exit status 0" {
+@test "each command's --help fits on a screen of 40 lines and 100 columns, exit status 0" {
 	for command in $commands ""; do
 		# shellcheck disable=SC2086
 		run -0 --separate-stderr "$wirespan" $command --help
 		same "messages" "$stderr" ""
 		log "$command: ${#lines[@]} lines"
-		[ "$(wc -l <<< "$output")" -le 24 ]
+		[ "$(wc -l <<< "$output")" -le 40 ]
 		same "longer lines" "$(awk 'length($0) > 100' <<< "$output")" ""
 		[[ $output == "usage: wirespan"* ]]
 	done
+}
+
+@test "the rules of linking: the man page has each, and no other; each is switched off by the mutation test" {
+	run -2 --separate-stderr "$wirespan" trace --without-rule none --all
+	rules=$(grep -o 'there are [^;]*' <<< "$stderr" | cut -c11- | tr -d ' ' | tr , '\n' | sort)
+	[ "$(wc -l <<< "$rules")" -gt 5 ]
+	same "of the man page" "$(sed -n '/without.-rule "/,/^\.TP/p' "$root/man/wirespan.8" | tr '\n' ' ' |
+		sed 's/.*rests on it: //; s/ \.TP.*//; s/ or /, /; s/ ([^)]*)//g' | tr -d ' ' | tr , '\n' | sort)" "$rules"
+	same "without a mutation" "$(sed -n "/^table='/,/^'/p" "$root/tests/truth/mutate" | cut -d' ' -f1 | sort -u | comm -13 - <(echo "$rules"))" ""
+}
+
+@test "ps: what runs in a process is told by what it exports, not by its name" {
+	cp "$(readlink -f /usr/bin/python3)" "$T/node"
+	cp "$(readlink -f "$(command -v redis-server)")" "$T/python3"
+	server front env PYTHONHOME=/usr "$T/node" "$progs/http_server.py"
+	front=$port
+	port=$(free_port)
+	spawn back "$T/python3" --bind 127.0.0.1 --save "" --port "$port"
+	until_ok 10 listens "$port"
+	"$wirespan" ps --json > "$T/ps"
+	same "a copy of python named node" "$(jq -c "select(.ports == [$front]) | [.language, .causality]" "$T/ps")" '["python","thread"]'
+	same "a copy of redis-server named python3" "$(jq -c "select(.ports == [$port]) | [.language, .causality]" "$T/ps")" '["c","event-loop"]'
 }
 
 @test "--help names every option, and the man page has each of them" {
@@ -70,7 +92,7 @@ usage() {
 	done
 	usage "'--json'" -- agent --json --pid $nobody
 	usage "'--all'" -- replay --all x
-	usage "'--pid=1'" -- doctor --pid=1
+	usage "'--port=1'" -- doctor --port=1
 }
 
 @test "bad values are quoted with their option, exit status 2" {
@@ -84,6 +106,8 @@ usage() {
 	usage --ring-size "'8m'" -- agent --ring-size=8m --pid $nobody
 	usage --ring-size "'0'" -- agent --ring-size 0 --pid $nobody
 	usage --ring-size "'-8'" -- agent --ring-size -8 --pid $nobody
+	usage --without-rule "there are header, connection, goroutine, handoff, timer, task, thread, coroutine, callback, event-loop, turn, wake, waits, answer" \
+		-- trace --without-rule luck --pid $nobody
 }
 
 @test "options without their value, and values where none belongs, exit status 2" {

@@ -8,28 +8,6 @@ load helper
 setup() { e2e_setup; }
 teardown() { e2e_teardown; }
 
-# exporting [NAME=VALUE]...: an agent on a server of its own, sending to the sink; $agent, $port.
-exporting() {
-	server server "$progs/http_server.py"
-	for setting in OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$sink_port" OTEL_BSP_SCHEDULE_DELAY=100 "$@"; do
-		export "${setting?}"
-	done
-	tracer agent agent --pid "$pid"
-	agent=$pid
-}
-
-# ask FROM TO: requests with these numbers.
-ask() {
-	log "requests $1 to $2"
-	seq -f "url = http://127.0.0.1:$port/%g" "$1" "$2" | curl -sS --max-time 20 -K - > "$T/answers"
-	same "answers" "$(wc -l < "$T/answers")" $(($2 - $1 + 1))
-}
-
-book() { "$py" "$root/tests/e2e/ledger.py" "$T/agent.err" --print "$1"; }
-posts() { jq -r "$1" "$T/posts"; }
-arrived() { jq -r '.attributes["url.path"]' "$T/spans" | sort -V | xargs; }
-expected() { seq -f /%g "$1" "$2" | xargs; }
-
 # all_arrived N: requests 1 to N, each once and whole, and the agent says the same.
 all_arrived() {
 	same "what arrived" "$(arrived)" "$(expected 1 "$1")"

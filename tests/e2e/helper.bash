@@ -225,9 +225,26 @@ spans() { jq -c "select($2)" "$1" | wc -l; }
 tracer() {
 	local name=$1
 	shift
-	spawn "$name" "$wirespan" "$@"
-	until_ok 30 said_ready_or_ended "$name" "$pid"
-	said_ready "$name"
+	tracer_by "$name" "$wirespan" "$@"
+}
+
+# tracer_by NAME COMMAND...: the tracer that COMMAND becomes.
+tracer_by() {
+	spawn "$@"
+	until_ok 30 said_ready_or_ended "$1" "$pid"
+	said_ready "$1"
+}
+
+# traces COMMAND...: what COMMAND becomes with a tracer's arguments sees a request as ever, in $T/trace.out. $server_pid, $port.
+traces() {
+	local trace
+	server server "$progs/http_server.py"
+	server_pid=$pid
+	tracer_by trace "$@" trace --json --pid "$server_pid"
+	trace=$pid
+	get "http://127.0.0.1:$port/traces"
+	stop_tracer trace "$trace"
+	same "spans" "$(jq -r '.attributes["url.path"]' "$T/trace.out")" /traces
 }
 
 said_ready() { grep -q '^wirespan: ready' "$T/$1.err"; }
@@ -246,6 +263,29 @@ stop_tracer() {
 balanced() {
 	"$py" "$root/tests/e2e/ledger.py" "$1" --nothing-lost ${joined-}
 }
+
+# kernel_objects PID: the BPF programs, maps and links that a process holds, as "prog 12".
+kernel_objects() { sed -sn 's/^\(prog\|map\|link\)_id:\t/\1 /p' /proc/"$1"/fdinfo/* | sort -u; }
+# still_there FILE: which of them the kernel still has.
+still_there() {
+	local kind id
+	while read -r kind id; do
+		! bpftool "$kind" show id "$id" > /dev/null 2>&1 || echo "$kind $id"
+	done < "$1"
+}
+all_gone() { [ -z "$(still_there "$1")" ]; }
+# map_id PID MAP: of this agent; the map's name as the kernel has it, 15 characters.
+map_id() {
+	local id
+	for id in $(kernel_objects "$1" | sed -n 's/^map //p'); do
+		bpftool -j map show id "$id" | jq -r --arg name "$2" 'select(.name == $name).id'
+	done
+}
+# entries PID MAP: how many a hash map of this agent holds. entries_are PID MAP N.
+entries() { bpftool -j map dump id "$(map_id "$1" "$2")" | jq length; }
+entries_are() { [ "$(entries "$1" "$2")" = "$3" ]; }
+# resident PID: KiB.
+resident() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
 
 # --- servers ----------------------------------------------------------------------------------
 
@@ -274,6 +314,32 @@ sink() {
 }
 
 sink_answers() { printf '%s\n' "$@" > "$T/script.new" && mv "$T/script.new" "$T/script"; }
+
+# exporting [NAME=VALUE]...: an agent on a server of its own, sending to the sink; $agent, $port. $options are
+# those of the agent.
+exporting() {
+	server server "$progs/http_server.py"
+	for setting in OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$sink_port" OTEL_BSP_SCHEDULE_DELAY=100 "$@"; do
+		export "${setting?}"
+	done
+	# shellcheck disable=SC2086
+	tracer agent agent ${options-} --pid "$pid"
+	agent=$pid
+}
+
+# ask FROM TO: requests with these numbers.
+ask() {
+	log "requests $1 to $2"
+	seq -f "url = http://127.0.0.1:$port/%g" "$1" "$2" | curl -sS --max-time 20 -K - > "$T/answers"
+	same "answers" "$(wc -l < "$T/answers")" $(($2 - $1 + 1))
+}
+
+# book NAME: a number of the agent's ledger.
+book() { "$py" "$root/tests/e2e/ledger.py" "$T/agent.err" --print "$1"; }
+# posts FILTER: of what the sink was sent. arrived: the requests that it took. expected FROM TO: as arrived tells them.
+posts() { jq -r "$1" "$T/posts"; }
+arrived() { jq -r '.attributes["url.path"]' "$T/spans" | sort -V | xargs; }
+expected() { seq -f /%g "$1" "$2" | xargs; }
 
 get() {
 	log "GET $1"

@@ -244,6 +244,50 @@ ask_both() {
 	same "all spans" "$(wc -l < "$T/trace.out")" 2
 }
 
+@test "what the kernel is told of programs in Python and Go goes when they end" {
+	mkfifo "$T/go"
+	exec 8<> "$T/go"
+	tracer trace trace --json -- bash -c "for i in {1..20}; do $py -S -c 'open(0, \"rb\", 0).read(1)' < $T/go & done; wait; read -r < $T/go"
+	until_ok 20 entries_are "$pid" python_programs 20
+	printf '%20s' >&8
+	until_ok 20 entries_are "$pid" python_programs 0
+	echo >&8
+	ends "$pid" 20
+	exec 8>&-
+	same "exit status" "$status" 0
+}
+
+# tell PID MAP TGID: an entry of zeros, as an agent's whose offsets are unknown.
+tell() {
+	local id
+	id=$(map_id "$1" "$2")
+	# shellcheck disable=SC2046
+	bpftool map update id "$id" key $(for i in 0 8 16 24; do echo $(($3 >> i & 255)); done) \
+		value $(yes 0 | head -n "$(bpftool -j map show id "$id" | jq .bytes_value)")
+}
+
+@test "what the kernel is told of programs in Python and Go goes when they exec another" {
+	local shell map
+	mkfifo "$T/go"
+	exec 8<> "$T/go"
+	stdin=$T/go spawn shell bash -c 'read -r && exec sleep 60'
+	shell=$pid
+	tracer trace trace --json --pid "$shell"
+	for map in python_programs go_programs; do
+		tell "$pid" "$map" "$shell"
+		same "entries of $map" "$(entries "$pid" "$map")" 1
+	done
+	echo >&8
+	for map in python_programs go_programs; do until_ok 10 entries_are "$pid" "$map" 0; done
+	is_running "$shell"
+	# And when it ends.
+	for map in python_programs go_programs; do tell "$pid" "$map" "$shell"; done
+	kill "$shell"
+	for map in python_programs go_programs; do until_ok 10 entries_are "$pid" "$map" 0; done
+	exec 8>&-
+	stop_tracer trace "$pid"
+}
+
 # in_cgroup FOLDER: server a is in it, server b is not; a child of a shell that moves in later is traced.
 in_cgroup() {
 	local dir name=$1
@@ -305,17 +349,6 @@ hierarchy() {
 }
 
 # --- agents -----------------------------------------------------------------------------------
-
-# kernel_objects PID: the BPF programs, maps and links that a process holds, as "prog 12".
-kernel_objects() { sed -sn 's/^\(prog\|map\|link\)_id:\t/\1 /p' /proc/"$1"/fdinfo/* | sort -u; }
-# still_there FILE: which of them the kernel still has.
-still_there() {
-	local kind id
-	while read -r kind id; do
-		! bpftool "$kind" show id "$id" > /dev/null 2>&1 || echo "$kind $id"
-	done < "$1"
-}
-all_gone() { [ -z "$(still_there "$1")" ]; }
 
 @test "ready means ready: the first request after that line is seen" {
 	server server "$progs/http_server.py"

@@ -9,7 +9,7 @@ setup_file() {
 	local status=0
 	e2e_setup_file
 	server server "$progs/http_server.py"
-	(umask 0; bounded 120 "$wirespan" record -o "$F/recording" -- bash -c "
+	(umask 0; bounded 300 "$wirespan" record -o "$F/recording" -- bash -c "
 		seq -f 'url = http://127.0.0.1:$port/%g?token=hunter2' 40 | curl -sS -K -
 		curl -sS 'http://127.0.0.1:$port/status/500'") > "$F/answers" 2> "$F/record.err" 3>&- || status=$?
 	end_all "$F"
@@ -83,8 +83,19 @@ without_cost() { sed '/^capture: /s/; agent .*//'; }
 	lacks "$T/json" hunter2
 }
 
+@test "a replay whose spans nobody takes ends when it is told to" {
+	# The queue is full long before the end, the collector away.
+	gunzip -c "$root/tests/replay/shop.ws.gz" > "$T/shop.ws"
+	OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9 OTEL_BSP_MAX_QUEUE_SIZE=2 OTEL_BSP_MAX_EXPORT_BATCH_SIZE=1 \
+		spawn replay "$wirespan" replay --otlp "$T/shop.ws"
+	until_ok 10 grep -q "being retried" "$T/replay.err"
+	kill -TERM "$pid"
+	ends "$pid" 10
+	grep -q "stopped before the end" "$T/replay.err"
+}
+
 @test "replay says the same on another day, on another host, with another environment" {
-	bounded 120 "$wirespan" replay --json "$F/recording" > "$T/here"
+	bounded 300 "$wirespan" replay --json "$F/recording" > "$T/here"
 	OTEL_SERVICE_NAME=other OTEL_RESOURCE_ATTRIBUTES=a=b TZ=Asia/Tokyo LC_ALL=C \
 		unshare --uts bash -c "hostname elsewhere && '$wirespan' replay --json '$F/recording'" > "$T/there"
 	diff "$T/here" "$T/there"
@@ -100,7 +111,7 @@ without_cost() { sed '/^capture: /s/; agent .*//'; }
 	seq -f "url = http://127.0.0.1:$port/%g" 25 | curl -sS -K - > "$T/answers"
 	stop_tracer record "$record"
 	stop_tracer trace "$trace"
-	bounded 120 "$wirespan" replay --json "$T/recording" > "$T/replayed"
+	bounded 300 "$wirespan" replay --json "$T/recording" > "$T/replayed"
 	# Trace ids hold a time of the agent's own clock readings.
 	filter='{spanId, parentSpanId, name, kind, attributes, resource}'
 	same "spans" "$(wc -l < "$T/replayed")" 25
@@ -187,7 +198,7 @@ damaged() {
 }
 
 @test "a pipe may be replayed" {
-	bounded 120 "$wirespan" replay --json "$F/recording" > "$T/file"
-	bounded 120 "$wirespan" replay --json <(cat "$F/recording") > "$T/pipe"
+	bounded 300 "$wirespan" replay --json "$F/recording" > "$T/file"
+	bounded 300 "$wirespan" replay --json <(cat "$F/recording") > "$T/pipe"
 	cmp "$T/file" "$T/pipe"
 }

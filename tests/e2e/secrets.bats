@@ -9,14 +9,14 @@ setup_file() {
 	local status=0
 	e2e_setup_file
 	hold_shop
-	bounded 120 "$wirespan" record -o "$F/recording" -- "$progs/secrets.py" "$(jq .ports.redis "$F/shop.json")" \
+	bounded 300 "$wirespan" record -o "$F/recording" -- "$progs/secrets.py" "$(jq .ports.redis "$F/shop.json")" \
 		"$(jq .ports.postgres "$F/shop.json")" 2> "$F/record.err" 3>&- || status=$?
 	cat "$F/record.err"
 	end_all "$F"
 	same "exit status of record" "$status" 0
-	bounded 120 "$wirespan" replay --json "$F/recording" > "$F/json" 2> "$F/json.err"
-	bounded 120 "$wirespan" replay "$F/recording" > "$F/trees" 2> "$F/trees.err"
-	bounded 120 "$wirespan" replay --summary "$F/recording" > "$F/summary" 2> "$F/summary.err"
+	bounded 300 "$wirespan" replay --json "$F/recording" > "$F/json" 2> "$F/json.err"
+	bounded 300 "$wirespan" replay "$F/recording" > "$F/trees" 2> "$F/trees.err"
+	bounded 300 "$wirespan" replay --summary "$F/recording" > "$F/summary" 2> "$F/summary.err"
 	cat "$F"/{record,json,trees,summary}.err > "$F/said"
 }
 

@@ -9,7 +9,7 @@ load helper
 shop_traced() {
 	local status=0
 	log "trace --json -- shop, $2 orders, $1 at a time"
-	bounded 120 "$wirespan" trace --json -- "$shop/run" --orders "$2" --concurrency "$1" --truth "$F/$1.truth" \
+	bounded 300 "$wirespan" trace --json -- "$shop/run" --orders "$2" --concurrency "$1" --truth "$F/$1.truth" \
 		> "$F/$1.json" 2> "$F/$1.err" 3>&- || status=$?
 	cat "$F/$1.err"
 	same "exit status" "$status" 0
@@ -21,7 +21,7 @@ setup_file() {
 	shop_traced 1 200
 	shop_traced 16 200
 	shop_traced 64 400
-	bounded 120 "$wirespan" trace --summary -- "$shop/run" --orders 60 --concurrency 4 > "$F/summary.out" 2> "$F/summary.err" 3>&-
+	bounded 300 "$wirespan" trace --summary -- "$shop/run" --orders 60 --concurrency 4 > "$F/summary.out" 2> "$F/summary.err" 3>&-
 }
 
 teardown_file() { e2e_teardown_file; }

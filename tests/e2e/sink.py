@@ -153,7 +153,7 @@ class Sink(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.body()
         is_json = self.headers["Content-Type"] == "application/json"
         with lock:
             answer = next_answer()
@@ -175,6 +175,16 @@ class Sink(http.server.BaseHTTPRequestHandler):
             if answer["status"] == "200":
                 with open(os.path.join(directory, "spans"), "a") as f:
                     f.write("".join(json.dumps(s) + "\n" for s in spans))
+
+    def body(self):
+        if self.headers["Transfer-Encoding"] != "chunked":
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        chunks = []
+        while size := int(self.rfile.readline(), 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
 
     def answer(self, answer, is_json):
         if answer["status"] == "drop":

@@ -14,7 +14,7 @@ import sys
 import threading
 
 args = sys.argv[1:]
-limit = int(args.pop(1)) if args[0] == "--requests" and args.pop(0) else 1 << 60
+limit = int(args.pop(0)) if args[0] == "--requests" and args.pop(0) else 1 << 60
 threads, pause, port = int(args[0]), float(args[1]) / 1000, int(args[2])
 stop = threading.Event()
 lock = threading.Lock()
