@@ -121,6 +121,13 @@ static __always_inline void handoff__clear(struct handoff_entry *e)
 	e->used = e->made = 0;
 }
 
+/* It was given what may be another piece of work: what it gives back from now on does not tell that it does one after the other. */
+static __always_inline void handoff__unknown(struct handoff_entry *e)
+{
+	e->unused = 1;
+	e->client = 0;
+}
+
 /* It was given something, and whose that is, is not known. */
 static __always_inline void handoff__blind(struct handoff_entry *e)
 {
@@ -175,7 +182,8 @@ static __always_inline void handoff__give(struct handoff_entry *e, __u64 cause, 
 	e->given = 1;
 	if (e->tied == giver)
 		e->reply = 0;
-	e->unused |= !cause;
+	if (!cause)
+		handoff__unknown(e);
 	if (e->cause == cause || e->armer)
 		return;
 	work = cause && handoff__is_work(e, channel);

@@ -220,6 +220,7 @@ static __always_inline void go__take(struct handoff_entry *e, const struct hando
 
 	if (!sent || sent->mixed) {
 		handoff__blind(e);
+		handoff__unknown(e);
 		e->given = 0;
 	} else if (sent->sender != key->g) {
 		handoff__give(e, sent->cause, sent->sender, sent->channel, true);
