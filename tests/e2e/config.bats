@@ -171,13 +171,14 @@ open_exchanges() {
 	done
 	exec 5> "$T/one.in" 6> "$T/two.in" 7> "$T/slow.in"
 	ask 5 one /1; ask 6 two /2
-	echo "GET /slow?ms=3000" >&7
+	echo "GET /slow?until=$T/go" >&7
 	until_ok 10 open_exchanges 1
 
 	config "pid: $one" "${rest[@]}"
 	reload
 	holds "$T/agent.err" "1 process is no longer selected"
 	ask 6 two /unseen; ask 5 one /3
+	touch "$T/go"
 	until_ok 10 lines_at_least "$T/slow-client.out" 2
 	until_ok 10 arrived "$T/spans" "/1 /2 /3 /slow"
 	ask 7 slow /unseen; ask 6 two /unseen

@@ -60,11 +60,12 @@ order() { printf 'POST /orders?order=o-%06d {"sku":"o-%06d","account":%d,"cents"
 	mkfifo "$T/lines"
 	stdin=$T/lines spawn client "$py" "$progs/http_client.py" "$port"
 	exec 9> "$T/lines"
-	echo "GET /before?ms=3000" >&9
+	echo "GET /before?until=$T/go" >&9
 	until_ok 10 busy "$port"
 	tracer trace trace --json --pid "$server_pid"
 	trace=$pid
 	same "answers so far" "$(wc -l < "$T/client.out")" 1
+	touch "$T/go"
 	echo "GET /after" >&9
 	exec 9>&-
 	until_ok 10 lines_at_least "$T/client.out" 3

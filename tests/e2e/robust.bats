@@ -221,13 +221,14 @@ freezer() {
 	echo "$pid" > "$dir/cgroup.procs"
 	tracer trace trace --json --pid "$pid"
 	trace=$pid
-	spawn curl curl -sS -o /dev/null "http://127.0.0.1:$port/frozen?ms=200"
+	spawn curl curl -sS -o /dev/null "http://127.0.0.1:$port/frozen?until=$T/go"
 	curl=$pid
 	until_ok 10 asked "$port"
 	freezer "$dir" FROZEN
 	sleep 1.5 # the length of the freeze is what is tested
 	same "answers" "$(is_running "$curl" && echo none)" none
 	freezer "$dir" THAWED
+	touch "$T/go"
 	ends "$curl" 10
 	same "curl" "$status" 0
 	get "http://127.0.0.1:$port/thawed"

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """http_server.py [--call URL] [--both] PORT: a thread a connection, keep-alive.
 
-Answers 200 "ok", or what the path says: /status/503 that status, ?ms=20 after 20 ms. With --call it
+Answers 200 "ok", or what the path says: /status/503 that status, ?ms=20 after 20 ms, ?until=FILE once there is that file
+(a minute at most). With --call it
 asks URL, followed by its own path, before it answers, over a new connection each time. With --both it listens on every address, of IPv6 and IPv4.
 """
 import http.server
+import os
 import re
 import socket
 import sys
@@ -24,6 +26,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         wait = re.search(r"[?&]ms=(\d+)", self.path)
         if wait:
             time.sleep(int(wait[1]) / 1000)
+        until = re.search(r"[?&]until=([^&]+)", self.path)
+        deadline = time.monotonic() + 60
+        while until and not os.path.exists(until[1]) and time.monotonic() < deadline:
+            time.sleep(0.01)
         if call:
             with urllib.request.urlopen(call + self.path, timeout=10) as answer:
                 answer.read()
