@@ -22,7 +22,7 @@ row() { bounded 400 "$root/tests/truth/rows.py" --again --slack 10 --calls 400 -
 @test "truth: a program with few requests a second is followed as well" {
 	WARM_UP=8 PAUSE_US=200000 bounded 200 "$root/tests/truth/rows.py" --calls 40 --at 1 node-timer
 }
-@test "truth: Node.js: what is called at once, and who waits for a socket or a lock" { row node-fetches node-agent-sleep node-guarded; }
+@test "truth: Node.js: what is called at once, and who waits for a socket or a lock" { row node-fetches node-agent-sleep node-guarded node-forget; }
 @test "truth: Puma" { row puma; }
 @test "truth: PHP-FPM behind nginx" { row php-fpm; }
 @test "truth: tokio's tasks" { row tokio tokio-spawn; }

@@ -117,6 +117,54 @@ static void callbacks_by_resource(void **state)
 	unplug(w, out);
 }
 
+/* The request is answered in its own callback, and calls follow: its own in that very callback alone, and where no answer follows. */
+static void callbacks_after_the_answer(void **state)
+{
+	struct world *w = *state;
+	struct connection *a = conn(w, WS_ROLE_ACCEPTED, 10), *b = conn(w, WS_ROLE_ACCEPTED, 10), *out[6];
+	const struct {
+		const char *name;
+		uint64_t cause;
+		uint32_t id, by;
+	} calls[] = {
+		{"at once", 2, 5, 2},	{"in a tick", 2, 101, 5},  {"in a tick of a tick", 2, 102, 101},
+		{"for b", 2, 5, 2},	{"in a microtask", 2 | WS_NODE_MICROTASK, 0, 0}, {"in a timer", 5, 103, 5},
+	};
+
+	for (int i = 0; i < 6; i++)
+		out[i] = conn(w, WS_ROLE_CONNECTED, 10);
+	scope(w, 1, 1, 0, 90, 0);
+	request(w, b, 1, "b", by_callback(w, 71, 0, 0));
+	request(w, a, 1, "a", by_callback(w, 72, 0, 0));
+	scope(w, 2, 5, 2, 100, 72);
+	response(w, a, 1, by_callback(w, 2, 5, 2));
+	for (int i = 0; i < 5; i++)
+		request(w, out[i], 10, calls[i].name, by_callback(w, calls[i].cause, calls[i].id, calls[i].by));
+	response(w, out[3], 10, by_callback(w, 73, 0, 0));
+	scope(w, 3, 7, 2, 110, 73);
+	response(w, b, 1, by_callback(w, 3, 7, 2));
+	scope(w, 4, 8, 2, 111, 0);
+	scope(w, 5, 0, 0, 112, 0);
+	request(w, out[5], 10, calls[5].name, by_callback(w, calls[5].cause, calls[5].id, calls[5].by));
+	for (uint32_t i = 0; i < 6; i++) {
+		if (i == 3)
+			continue;
+		response(w, out[i], 10, by_callback(w, 80 + i, 0, 0));
+		scope(w, 6 + i, 9 + i, 2, 113 + i, 80 + i);
+	}
+	linker__tick(w->linker, w->now + 1000000000);
+	check_child(w, "at once", "a", EV_CALLBACK);
+	check_child(w, "in a tick", "a", EV_CALLBACK);
+	check_alone(w, "in a tick of a tick", EV_UNKNOWN);
+	check_alone(w, "for b", EV_UNKNOWN); /* whose answer is the first of those that may follow from replies */
+	check_alone(w, "in a microtask", EV_UNKNOWN);
+	check_alone(w, "in a timer", EV_UNKNOWN);
+	unplug(w, a);
+	unplug(w, b);
+	for (int i = 0; i < 6; i++)
+		unplug(w, out[i]);
+}
+
 /* So many requests, one after the other, the answer of each in the scope of a reply. Takes two numbers of scopes for each. */
 static void answered_by_replies(struct world *w, uint32_t number, uint32_t n)
 {
@@ -258,7 +306,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		T(callbacks_by_resource), T(callbacks_of_promises), T(callbacks_by_answer), T(callbacks_of_a_pool), T(callbacks_contradict),
-		T(callbacks_with_a_gap),
+		T(callbacks_with_a_gap), T(callbacks_after_the_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,11 +182,18 @@ void contexts__tick(struct contexts *cs, uint64_t now)
 	contexts__forget(cs, &cs->by_use, now > IDLE_NS ? now - IDLE_NS : 0);
 }
 
-const char *node__outside(const struct link_node *p, const struct link_node *n)
+const char *node__unfit(const struct link_node *p, const struct link_node *n)
 {
 	if (p->ambiguous)
 		return "several requests of one connection were open";
-	if (n->began_at < p->began_at)
-		return "the call began before the request";
+	return n->began_at < p->began_at ? "the call began before the request" : NULL;
+}
+
+const char *node__outside(const struct link_node *p, const struct link_node *n)
+{
+	const char *unfit = node__unfit(p, n);
+
+	if (unfit)
+		return unfit;
 	return p->answered_at && n->began_at > p->answered_at ? "the call began after the answer" : NULL;
 }

@@ -33,7 +33,9 @@ extern const struct link_rule rule_header, rule_connection, rule_goroutine, rule
 extern const struct link_rule rule_turn, rule_wake, rule_waits, rule_answer, rule_handoff, rule_timer, rule_task, rule_coroutine;
 extern const struct link_rule rule_callback;
 
-/* Time and state that every rule asks for: n began while p was being served, p is not ambiguous. NULL if so. */
+/* What every rule asks for: p is not ambiguous, and n did not begin before it. NULL if so. */
+const char *node__unfit(const struct link_node *p, const struct link_node *n);
+/* And most do: n began while p was being served. NULL if so. */
 const char *node__outside(const struct link_node *p, const struct link_node *n);
 
 #endif

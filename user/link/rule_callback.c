@@ -13,6 +13,9 @@
  * Where promises are followed, a call may be known to be sent by code of a request that had waited for one. That may
  * still be a call for somebody else, whom a pool serves next: so it is believed if its reply led to that request's
  * answer, or resumed code of that request, and of nobody to whom no other reply came then.
+ *
+ * A call after the answer is that request's if the callback that answered it has sent it as well, itself: most others that come
+ * later are of things that live longer than a request (a timer that comes again, what collects for several).
  */
 #include "link/callback.h"
 
@@ -173,6 +176,7 @@ struct causes {
 struct opinion {
 	struct link_node *parent; /* or NULL: */
 	const char *fault;	  /* static: why not */
+	bool over;		  /* parent: it was answered before */
 };
 
 static struct opinion callbacks__judge(const struct callbacks *cs, const struct link_node *n, unsigned depth);
@@ -343,17 +347,31 @@ static struct opinion orphan__judge(const struct callbacks *cs, const struct pro
 	return (struct opinion){.parent = answer ? answer : late};
 }
 
+/*
+ * The request whose own callback has answered it, and sent this before it returned: nobody waits for that. Its reply
+ * led to no answer then, which would be somebody else's.
+ */
+static struct link_node *call__forgotten_by(const struct callbacks *cs, const struct link_node *n)
+{
+	const struct reading *r = n->trail.direct && !n->trail.job ? table__get(&cs->by_number, n->trail.from[0]) : NULL;
+	struct link_node *request = r && !r->several && r->node->inbound ? r->node : NULL;
+
+	return request && !n->answer && !n->late_answer && request__was_over(request, n) ? request : NULL;
+}
+
 static struct opinion callbacks__judge(const struct callbacks *cs, const struct link_node *n, unsigned depth)
 {
 	struct link_node *answer = n->answer && !n->answers ? n->answer : NULL;
 	const struct process *p = n->x ? n->x->conn->process : NULL;
-	struct link_node *sender = sender__judge(cs, n, answer);
+	struct link_node *sender = sender__judge(cs, n, answer), *over = call__forgotten_by(cs, n);
 	struct causes c;
 
 	if (depth > DEPTH_MAX || !p)
 		return (struct opinion){.fault = "too many calls follow from each other"};
 	if (sender)
 		return (struct opinion){.parent = sender};
+	if (over)
+		return (struct opinion){.parent = over, .over = true};
 	if (answer && answer__is_doubtful(cs, n, answer))
 		return (struct opinion){.fault = "its reply led to the answer of another request than the one whose code sent it"};
 	c = call__causes(cs, n, depth);
@@ -420,7 +438,7 @@ static const char *callback__fault(const struct claim *c, const struct link_node
 
 	if (o.parent != c->parent)
 		return o.fault ? o.fault : "its reply led to the answer of another request";
-	return node__outside(c->parent, n);
+	return o.over ? node__unfit(c->parent, n) : node__outside(c->parent, n);
 }
 
 const struct link_rule rule_callback = {"callback", EV_CALLBACK, callback__fault};

@@ -270,6 +270,9 @@ struct trail scopes__sends(struct scopes *s, const struct ws_actor *a, uint64_t 
 		t.job = l->resumed ? l->job : 0;
 	else
 		t.job = !id || id == l->id ? l->own_job : line__job_of(l, id, trigger);
+	/* What code that had waited has made, ticks too, is triggered by nothing, or by what it made. */
+	t.direct = l->read && !l->resumed && !(a->cause & WS_NODE_MICROTASK) && id &&
+		   (id == l->id || (id > l->counter && trigger == l->id));
 	if (!id || id == l->id)
 		return t; /* what runs is the scope's own, or code that waited for it */
 	if (id <= l->counter) {

@@ -31,6 +31,7 @@ struct trail {
 	uint64_t from[TRAIL_MAX]; /* 0: none. The scope's own comes first */
 	bool strange;		  /* and something that is not known besides */
 	uint64_t job;		  /* what was sent goes on for whom that read led to; 0: not known */
+	bool direct;		  /* it was sent by the very callback that handles the first of them, or by a tick of its own */
 };
 
 /* A read has led to the scope in which code goes on that had waited. */
