@@ -182,8 +182,7 @@ static __always_inline void handoff__give(struct handoff_entry *e, __u64 cause, 
 	e->given = 1;
 	if (e->tied == giver)
 		e->reply = 0;
-	if (!cause)
-		handoff__unknown(e);
+	e->unused |= !cause;
 	if (e->cause == cause || e->armer)
 		return;
 	work = cause && handoff__is_work(e, channel);

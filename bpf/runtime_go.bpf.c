@@ -171,6 +171,8 @@ static __always_inline void go__hand(void *ctx, const struct handing *h)
 	if (reply)
 		handoff__replied(from, h->to_g);
 	cause = handoff__use(from, h->time);
+	if (!cause && !reply)
+		handoff__unknown(to);
 	handoff__give(to, cause, h->from_g, h->channel, h->all);
 	if (cause && to->mixed)
 		batch__takes(&key, cause, h->from_g);
