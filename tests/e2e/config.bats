@@ -183,6 +183,7 @@ open_exchanges() {
 	until_ok 10 arrived "$T/spans" "/1 /2 /3 /slow"
 	ask 7 slow /unseen; ask 6 two /unseen
 
+	# Named again while the kernel still knows it as one that leaves, and below when it knows it no more.
 	config "pid: [$one, $two]" "${rest[@]}"
 	reload
 	ask 6 two /4; ask 5 one /5; ask 7 slow /6
@@ -194,12 +195,16 @@ open_exchanges() {
 	sleep 1.2
 	ask 6 two /unseen; ask 5 one /7
 	until_ok 10 arrived "$T/spans" "/1 /2 /3 /4 /5 /6 /7 /slow"
+	config "pid: [$one, $two]" "${rest[@]}"
+	reload
+	ask 6 two /8
+	until_ok 10 arrived "$T/spans" "/1 /2 /3 /4 /5 /6 /7 /8 /slow"
 	exec 5>&- 6>&- 7>&-
 	kill "$agent"
 	ends "$agent" 20
 	same "exit status" "$status" 0
-	same "paths" "$(paths "$T/spans")" "/1 /2 /3 /4 /5 /6 /7 /slow"
-	"$py" "$root/tests/e2e/ledger.py" "$T/agent.err" --nothing-lost --joined --spans 8
+	same "paths" "$(paths "$T/spans")" "/1 /2 /3 /4 /5 /6 /7 /8 /slow"
+	"$py" "$root/tests/e2e/ledger.py" "$T/agent.err" --nothing-lost --joined --spans 9
 }
 
 @test "SIGHUP: containers join the selection and are left out of it; the budget changes" {

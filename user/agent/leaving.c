@@ -106,9 +106,9 @@ static bool look__stays(const struct look *k, uint32_t pid)
 	return false;
 }
 
-size_t leaving__judge(struct leaving *l)
+size_t leaving__judge(struct leaving *l, bool fewer)
 {
-	struct look k = {.l = l, .running = l->sel->all ? NULL : running__new()};
+	struct look k = {.l = l, .running = l->sel->all || (!fewer && !l->n) ? NULL : running__new()};
 	size_t left = 0;
 
 	if (!k.running)
@@ -119,7 +119,7 @@ size_t leaving__judge(struct leaving *l)
 		const bool stays = look__stays(&k, pid);
 
 		/* Who leaves already may be named again. */
-		if (!attach__is_traced(l->attach, pid) || attach__is_selected(l->attach, pid) == stays)
+		if ((!stays && !fewer) || !attach__is_traced(l->attach, pid) || attach__is_selected(l->attach, pid) == stays)
 			continue;
 		attach__set_leaving(l->attach, pid, !stays);
 		if (!stays)

@@ -19,9 +19,10 @@ struct leaving *leaving__new(const struct selection *sel, struct attach *a, stru
 void leaving__free(struct leaving *l);
 /*
  * Looks at every process that is traced: one stays that a rule names, or whose parent stays, as a child of a selected
- * process is selected. How many leave now. Not with --all.
+ * process is selected. How many leave now. Not with --all. fewer: there are fewer rules than before; else nobody leaves
+ * now, but who leaves already may be named again.
  */
-size_t leaving__judge(struct leaving *l);
+size_t leaving__judge(struct leaving *l, bool fewer);
 /* Every 50 ms: CLOCK_MONOTONIC. */
 void leaving__tick(struct leaving *l, uint64_t now);
 

@@ -122,7 +122,7 @@ static void agent__timer(struct agent *a)
 	identities__tick(meta__identities(a->meta), now / 1000000);
 	chooser__tick(a->chooser);
 	if (chooser__has_left(a->chooser))
-		leaving__judge(a->leaving);
+		leaving__judge(a->leaving, true);
 	leaving__tick(a->leaving, now);
 	if (a->export)
 		export__tick(a->export, now / 1000000);

@@ -39,8 +39,7 @@ static void reload__selection(struct agent *a, const struct selection *fresh)
 	if (attach__select_more(a->attach, err, sizeof(err)))
 		log__warn("reload: %s", err);
 	chooser__select_again(a->chooser, &before);
-	if (dropped)
-		leaving__judge(a->leaving);
+	leaving__judge(a->leaving, dropped);
 }
 
 static void reload__budget(struct agent *a, const struct shed_budget *fresh)
