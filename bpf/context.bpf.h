@@ -101,4 +101,20 @@ static __always_inline void context__actor(struct ws_actor *a, struct task_struc
 	context__fill(a, task, t, context__user(task, t));
 }
 
+/* WS_REC_HANDED of the current process; `ctx` is the program's. batch: as in the record. */
+static __always_inline void context__handed(void *ctx, __u64 conn, __u64 cause, __u32 batch)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct ws_rec_handed *r = emit__reserve(WS_REC_HANDED, sizeof(*r));
+
+	if (!r)
+		return;
+	emit__head(&r->head, WS_REC_HANDED, sizeof(*r), now);
+	r->conn = conn;
+	r->cause = cause;
+	r->tgid = bpf_get_current_pid_tgid() >> 32;
+	r->batch = batch;
+	emit__submit(ctx, r, WS_REC_HANDED, emit__fill(), now);
+}
+
 #endif

@@ -88,22 +88,6 @@ static __always_inline struct ws_process *go__process(__u32 *tgid)
 	return p && p->selected && p->handoffs ? p : NULL;
 }
 
-/* batch_ns: 0, or how long ago the reply was handed to who now completes one of its batch. */
-static __always_inline void go__handed(void *ctx, __u64 conn, __u64 cause, __u32 tgid, __u64 batch_ns)
-{
-	__u64 now = bpf_ktime_get_ns();
-	struct ws_rec_handed *r = emit__reserve(WS_REC_HANDED, sizeof(*r));
-
-	if (!r)
-		return;
-	emit__head(&r->head, WS_REC_HANDED, sizeof(*r), now);
-	r->conn = conn;
-	r->cause = cause;
-	r->tgid = tgid;
-	r->batch = batch_ns ? (batch_ns >> WS_BATCH_SHIFT) + 1 : 0;
-	emit__submit(ctx, r, WS_REC_HANDED, emit__fill(), now);
-}
-
 /* A value goes from one goroutine to the other. */
 struct handing {
 	struct handoff_entry *from, *to;
@@ -119,7 +103,8 @@ static __always_inline void go__completes(void *ctx, const struct handing *h)
 	struct batch *b = batch__completes(&key, h->to->cause, h->to_g);
 
 	if (b)
-		go__handed(ctx, b->conn, h->to->cause, h->tgid, bpf_ktime_get_ns() - b->replied_ns + 1);
+		context__handed(ctx, b->conn, h->to->cause,
+				((bpf_ktime_get_ns() - b->replied_ns + 1) >> WS_BATCH_SHIFT) + 1);
 }
 
 static __always_inline void go__hand(void *ctx, const struct handing *h)
@@ -136,7 +121,7 @@ static __always_inline void go__hand(void *ctx, const struct handing *h)
 	}
 	if (reply && h->size && handoff__doubts(from, h->to_g)) {
 		if (from->ties)
-			go__handed(ctx, from->reply, 0, h->tgid, 0);
+			context__handed(ctx, from->reply, 0, 0);
 		from->reply = reply = 0;
 	}
 	if (from->mixed && to->cause)
@@ -161,7 +146,7 @@ static __always_inline void go__hand(void *ctx, const struct handing *h)
 	if (reply && works_for && !to->mixed && works_for != cause) {
 		/* That call was made for the request of who asked for it, or else we were wrong. */
 		if (from->ties || cause)
-			go__handed(ctx, from->reply, works_for, h->tgid, 0);
+			context__handed(ctx, from->reply, works_for, 0);
 		handoff__replied(from, h->to_g);
 		from->used = 1;
 		if (!from->owns && !from->armer)
@@ -438,7 +423,7 @@ int go__end(struct pt_regs *regs)
 	if (!e || !e->armer)
 		return 0;
 	if (e->completes && !e->strays)
-		go__handed(regs, e->cause, e->armer, tgid, 0);
+		context__handed(regs, e->cause, e->armer, 0);
 	e->armer = 0;
 	return 0;
 }

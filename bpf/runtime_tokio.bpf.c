@@ -33,22 +33,6 @@ static __always_inline struct ws_task *tokio__thread(void)
 	return t && t->ctx_kind == WS_CTX_TOKIO && t->handoffs ? t : NULL;
 }
 
-/* conn: of the call whose reply went to who works for `cause`; or the number of a task that has ended, and did so. */
-static __always_inline void tokio__handed(void *ctx, __u64 conn, __u64 cause)
-{
-	__u64 now = bpf_ktime_get_ns();
-	struct ws_rec_handed *r = emit__reserve(WS_REC_HANDED, sizeof(*r));
-
-	if (!r)
-		return;
-	emit__head(&r->head, WS_REC_HANDED, sizeof(*r), now);
-	r->conn = conn;
-	r->cause = cause;
-	r->tgid = bpf_get_current_pid_tgid() >> 32;
-	r->batch = 0;
-	emit__submit(ctx, r, WS_REC_HANDED, emit__fill(), now);
-}
-
 SEC("uprobe")
 int tokio__runs(struct pt_regs *regs)
 {
@@ -96,7 +80,7 @@ int tokio__ends(struct pt_regs *regs)
 	if (!e)
 		return 0;
 	if (e->armer && e->used && !e->several)
-		tokio__handed(regs, e->cause, e->armer);
+		context__handed(regs, e->cause, e->armer, 0);
 	bpf_map_delete_elem(&tokio_tasks, &key);
 	return 0;
 }
@@ -118,11 +102,11 @@ static __always_inline void tokio__mix(struct tokio_task *by, struct tokio_task 
 static __always_inline void tokio__doubt(void *ctx, struct tokio_task *e, __u64 request)
 {
 	if (e->told)
-		tokio__handed(ctx, e->call, 0);
+		context__handed(ctx, e->call, 0, 0);
 	if (request && e->wakes != TOKIO_MANY && !e->batches) {
 		e->batches = 1;
 		if (e->armer && e->sends)
-			tokio__handed(ctx, e->cause, 0);
+			context__handed(ctx, e->cause, 0, 0);
 	}
 	e->told = 0;
 	e->wakes = TOKIO_MANY;
@@ -141,7 +125,7 @@ static __always_inline void tokio__reply(void *ctx, struct tokio_task *by, struc
 	if (by->batches || by->told || !causes__have(by->asked, gets))
 		return;
 	by->told = of->used = 1;
-	tokio__handed(ctx, by->call, gets);
+	context__handed(ctx, by->call, gets, 0);
 }
 
 /* by, whose turn it is, wakes `of`. */
