@@ -121,13 +121,6 @@ static __always_inline void handoff__clear(struct handoff_entry *e)
 	e->used = e->made = 0;
 }
 
-/* It was given what may be another piece of work: what it gives back from now on does not tell that it does one after the other. */
-static __always_inline void handoff__unknown(struct handoff_entry *e)
-{
-	e->unused = 1;
-	e->client = 0;
-}
-
 /* It was given something, and whose that is, is not known. */
 static __always_inline void handoff__blind(struct handoff_entry *e)
 {

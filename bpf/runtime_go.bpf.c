@@ -156,8 +156,8 @@ static __always_inline void go__hand(void *ctx, const struct handing *h)
 	if (reply)
 		handoff__replied(from, h->to_g);
 	cause = handoff__use(from, h->time);
-	if (!cause && !reply)
-		handoff__unknown(to);
+	if (!cause && !reply) /* it may be another piece of work: what it gives back now does not tell that it does one after the other */
+		to->client = 0;
 	handoff__give(to, cause, h->from_g, h->channel, h->all);
 	if (cause && to->mixed)
 		batch__takes(&key, cause, h->from_g);
@@ -207,8 +207,7 @@ static __always_inline void go__take(struct handoff_entry *e, const struct hando
 
 	if (!sent || sent->mixed) {
 		handoff__blind(e);
-		handoff__unknown(e);
-		e->given = 0;
+		e->client = e->given = 0; /* as in go__hand() */
 	} else if (sent->sender != key->g) {
 		handoff__give(e, sent->cause, sent->sender, sent->channel, true);
 		if (sent->cause && e->mixed)
