@@ -92,7 +92,7 @@ static void node__add_reply(struct link_node *n, uint64_t number)
 void callbacks__scope(struct callbacks *cs, const struct ws_rec_scope *s)
 {
 	const struct resumption told = scopes__enter(&cs->scopes, s);
-	struct reading *r = told.read ? table__get(&cs->by_number, told.read) : NULL;
+	struct reading *r = callbacks__reading(cs, told.read);
 
 	if (!r)
 		return;
@@ -111,7 +111,7 @@ void callbacks__scope(struct callbacks *cs, const struct ws_rec_scope *s)
 
 void callbacks__read(struct callbacks *cs, struct link_node *n, const struct ws_actor *a, uint64_t now)
 {
-	struct reading *r = a->cause ? table__get(&cs->by_number, a->cause) : NULL;
+	struct reading *r = callbacks__reading(cs, a->cause);
 
 	if (!a->cause)
 		return;

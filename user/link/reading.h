@@ -19,4 +19,10 @@ struct reading {
 	struct list by_age;
 };
 
+/* By its number; 0 is none. NULL: it is not known, or was forgotten. Valid until the next one is told of. */
+static inline struct reading *callbacks__reading(const struct callbacks *cs, uint64_t number)
+{
+	return number ? table__get(&cs->by_number, number) : NULL;
+}
+
 #endif

@@ -40,12 +40,20 @@ static void node__leads_to(struct link_node **to, bool *many, struct link_node *
 		*to = node__ref(n);
 }
 
+/* What alone was read then, a request or the reply to a call, or NULL. */
+static struct link_node *callbacks__read_alone(const struct callbacks *cs, uint64_t number)
+{
+	const struct reading *r = callbacks__reading(cs, number);
+
+	return r && !r->several ? r->node : NULL;
+}
+
 /* The call alone whose reply was read then, or NULL. */
 static struct link_node *callbacks__call(const struct callbacks *cs, uint64_t number)
 {
-	struct reading *r = number ? table__get(&cs->by_number, number) : NULL;
+	struct link_node *n = callbacks__read_alone(cs, number);
 
-	return r && !r->several && !r->node->inbound ? r->node : NULL;
+	return n && !n->inbound ? n : NULL;
 }
 
 void callbacks__sent(struct callbacks *cs, struct link_node *n, const struct ws_actor *a, uint64_t now)
@@ -84,16 +92,14 @@ static struct link_node *call__before(const struct callbacks *cs, const struct l
 /* The request that the read was part of, or whose call's reply, as far as the call itself was sent by the request's code. */
 static struct link_node *callbacks__request(const struct callbacks *cs, uint64_t number)
 {
-	struct reading *r = number ? table__get(&cs->by_number, number) : NULL;
-	struct link_node *n = r && !r->several ? r->node : NULL;
+	struct link_node *n = callbacks__read_alone(cs, number);
 
 	if (!n || n->inbound)
 		return n;
 	if (n->judged)
 		return n->parent;
-	number = n->trail.job ? n->trail.job : n->trail.from[0];
-	r = number ? table__get(&cs->by_number, number) : NULL;
-	return r && !r->several && r->node->inbound ? r->node : NULL;
+	n = callbacks__read_alone(cs, n->trail.job ? n->trail.job : n->trail.from[0]);
+	return n && n->inbound ? n : NULL;
 }
 
 /* Whose code sent it, as far as promises tell; NULL: not known. */
@@ -136,7 +142,7 @@ static void reading__answers(const struct callbacks *cs, const struct reading *r
 void callbacks__answered(struct callbacks *cs, struct link_node *n, const struct ws_actor *a, uint64_t now)
 {
 	struct trail t = scopes__sends(&cs->scopes, a, now);
-	struct reading *own = t.from[0] ? table__get(&cs->by_number, t.from[0]) : NULL;
+	struct reading *own = callbacks__reading(cs, t.from[0]);
 	struct link_node *call = callbacks__call(cs, t.from[0] ? t.from[0] : t.from[2]);
 	struct process *p = n->x->conn->process;
 	struct link_node *sender, *before;
@@ -208,8 +214,7 @@ static struct causes call__causes(const struct callbacks *cs, const struct link_
 	struct causes c = {.strange = n->trail.strange};
 
 	for (unsigned i = 0; i < TRAIL_MAX; i++) {
-		struct reading *r = n->trail.from[i] ? table__get(&cs->by_number, n->trail.from[i]) : NULL;
-		struct link_node *p = r && !r->several ? r->node : NULL;
+		struct link_node *p = callbacks__read_alone(cs, n->trail.from[i]);
 		bool own = p && p->inbound;
 
 		if (!n->trail.from[i])
@@ -260,7 +265,7 @@ static bool reply__resumed(const struct callbacks *cs, const struct link_node *n
 	if (n->n_replies > REPLIES_MAX)
 		return false;
 	for (unsigned i = 0; i < n->n_replies; i++) {
-		const struct reading *r = table__get(&cs->by_number, n->replies[i]);
+		const struct reading *r = callbacks__reading(cs, n->replies[i]);
 
 		if (!r || r->vague || r->unknown)
 			return false;
@@ -279,7 +284,7 @@ static bool reply__resumed(const struct callbacks *cs, const struct link_node *n
 static bool reply__may_resume(const struct callbacks *cs, const struct link_node *n, const struct link_node *request)
 {
 	for (unsigned i = 0; i < n->n_replies && i < REPLIES_MAX; i++) {
-		const struct reading *r = table__get(&cs->by_number, n->replies[i]);
+		const struct reading *r = callbacks__reading(cs, n->replies[i]);
 
 		if (!r || r->vague || r->unknown)
 			return true;
@@ -353,23 +358,25 @@ static struct opinion orphan__judge(const struct callbacks *cs, const struct pro
  */
 static struct link_node *call__forgotten_by(const struct callbacks *cs, const struct link_node *n)
 {
-	const struct reading *r = n->trail.direct && !n->trail.job ? table__get(&cs->by_number, n->trail.from[0]) : NULL;
-	struct link_node *request = r && !r->several && r->node->inbound ? r->node : NULL;
+	struct link_node *request = callbacks__read_alone(cs, n->trail.from[0]);
 
-	return request && !n->answer && !n->late_answer && request__was_over(request, n) ? request : NULL;
+	if (!n->trail.direct || n->trail.job || n->answer || n->late_answer)
+		return NULL;
+	return request && request->inbound && request__was_over(request, n) ? request : NULL;
 }
 
 static struct opinion callbacks__judge(const struct callbacks *cs, const struct link_node *n, unsigned depth)
 {
 	struct link_node *answer = n->answer && !n->answers ? n->answer : NULL;
 	const struct process *p = n->x ? n->x->conn->process : NULL;
-	struct link_node *sender = sender__judge(cs, n, answer), *over = call__forgotten_by(cs, n);
+	struct link_node *sender = sender__judge(cs, n, answer), *over;
 	struct causes c;
 
 	if (depth > DEPTH_MAX || !p)
 		return (struct opinion){.fault = "too many calls follow from each other"};
 	if (sender)
 		return (struct opinion){.parent = sender};
+	over = call__forgotten_by(cs, n);
 	if (over)
 		return (struct opinion){.parent = over, .over = true};
 	if (answer && answer__is_doubtful(cs, n, answer))
