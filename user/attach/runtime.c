@@ -104,6 +104,14 @@ static void process__tell(struct runtimes *r, const struct followed *f)
 	attach__tell_process(r->attach, p->pid, f->start, &kernel);
 }
 
+/* It runs that runtime; whether it needs to be followed in it, its calls tell. */
+static void followed__becomes(struct runtimes *r, struct followed *f, enum ws_ctx_kind kind)
+{
+	f->runtime = runtime__of(kind);
+	f->p->counts_calls = true;
+	process__tell(r, f);
+}
+
 /* It has threads like others; the kernel reads the context that each is in besides. */
 static bool followed__is_python(struct runtimes *r, struct followed *f)
 {
@@ -111,9 +119,7 @@ static bool followed__is_python(struct runtimes *r, struct followed *f)
 
 	if (!python__find(f->p->pid, &python) || attach__set_python(r->attach, f->p->pid, &python))
 		return false;
-	f->runtime = runtime__of(WS_CTX_PYTHON);
-	f->p->counts_calls = true;
-	process__tell(r, f);
+	followed__becomes(r, f, WS_CTX_PYTHON);
 	return true;
 }
 
@@ -326,9 +332,7 @@ static bool followed__is_node(struct runtimes *r, struct followed *f)
 
 	if (!nodejs__find(f->p->pid, &n))
 		return false;
-	f->runtime = runtime__of(WS_CTX_NODE);
-	f->p->counts_calls = true;
-	process__tell(r, f);
+	followed__becomes(r, f, WS_CTX_NODE);
 	return true;
 }
 
@@ -337,9 +341,7 @@ static bool followed__is_tokio(struct runtimes *r, struct followed *f)
 {
 	if (!tokio__is(f->p->pid))
 		return false;
-	f->runtime = runtime__of(WS_CTX_TOKIO);
-	f->p->counts_calls = true;
-	process__tell(r, f);
+	followed__becomes(r, f, WS_CTX_TOKIO);
 	return true;
 }
 
