@@ -135,9 +135,16 @@ def measure(row, load, wanted_calls, options):
     return (None, [spans], said) if isinstance(spans, str) else (*judge(spans, requests, row["calls"]), said)
 
 
+def total_of(count):
+    return sum(count.values()) - count["apart"] or 1
+
+
+def share_of(count):
+    return 100 * count["right"] / total_of(count)
+
+
 def report(row, load, count, faults, said, slack):
-    total = sum(count.values()) - count["apart"] or 1
-    share, least = 100 * count["right"] / total, max(0, row["least"][load] - slack)
+    total, share, least = total_of(count), share_of(count), max(0, row["least"][load] - slack)
     good = not count["wrong"] and share >= least and total > 1 and count["apart"] * 100 <= total
     print(f"{row['row']:20}{load:>5}" + "".join(f"{count[c]:9}" for c in ("right", "wrong", "unknown", "missing", "apart")) +
           f"{share:8.1f} %  {'ok' if good else 'NOT OK: %g %% wanted' % least}", flush=True)
@@ -155,7 +162,7 @@ def run(row, load, options, shares):
     good = report(row, load, count, faults, said, options.slack)
     if count["wrong"]:
         return None
-    shares.setdefault(row["row"], {})[load] = 100 * count["right"] / (sum(count.values()) - count["apart"] or 1)
+    shares.setdefault(row["row"], {})[load] = share_of(count)
     return good
 
 

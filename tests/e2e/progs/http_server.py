@@ -3,8 +3,8 @@
 """http_server.py [--call URL] [--both] PORT: a thread a connection, keep-alive.
 
 Answers 200 "ok", or what the path says: /status/503 that status, ?ms=20 after 20 ms, ?until=FILE once there is that file
-(a minute at most). With --call it
-asks URL, followed by its own path, before it answers, over a new connection each time. With --both it listens on every address, of IPv6 and IPv4.
+(a minute at most). With --call it asks URL, followed by its own path, before it answers, over a new connection each time.
+With --both it listens on every address, of IPv6 and IPv4.
 """
 import http.server
 import os
