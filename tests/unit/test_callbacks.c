@@ -36,6 +36,19 @@ static struct stamp by_microtask(struct world *w, uint32_t number)
 	return by_callback(w, number | WS_NODE_MICROTASK, 0, 0);
 }
 
+/* Requests a and b are read, the one in scope 2, where it calls, the other in scope 3; a's reply is in scope 4. */
+static void a_calls_while_b_comes(struct world *w, struct connection *a, struct connection *b, struct connection *out, const char *name)
+{
+	scope(w, 1, 1, 0, 90, 0);
+	request(w, a, 1, "a", by_callback(w, 71, 0, 0));
+	scope(w, 2, 5, 2, 100, 71);
+	request(w, out, 10, name, by_callback(w, 2, 5, 2));
+	request(w, b, 1, "b", by_callback(w, 72, 0, 0));
+	scope(w, 3, 6, 2, 110, 72);
+	response(w, out, 10, by_callback(w, 80, 0, 0));
+	scope(w, 4, 7, 2, 120, 80);
+}
+
 /* Calls of code that has waited for promises: believed if their replies resume the same request's code, and nobody else's. */
 static void callbacks_of_promises(void **state)
 {
@@ -46,14 +59,7 @@ static void callbacks_of_promises(void **state)
 
 	for (int i = 0; i < 5; i++)
 		out[i] = conn(w, WS_ROLE_CONNECTED, 10);
-	scope(w, 1, 1, 0, 90, 0);
-	request(w, a, 1, "a", by_callback(w, 71, 0, 0));
-	scope(w, 2, 5, 2, 100, 71);
-	request(w, out[0], 10, names[0], by_callback(w, 2, 5, 2));
-	request(w, b, 1, "b", by_callback(w, 72, 0, 0));
-	scope(w, 3, 6, 2, 110, 72);
-	response(w, out[0], 10, by_callback(w, 80, 0, 0));
-	scope(w, 4, 7, 2, 120, 80);
+	a_calls_while_b_comes(w, a, b, out[0], names[0]);
 	for (uint32_t i = 1; i < 5; i++) {
 		if (senders[i] != senders[i - 1])
 			resumes(w, senders[i], i < 3 ? 2 : i == 3 ? 3 : 0, 120 + i);
@@ -231,14 +237,7 @@ static void callbacks_of_a_pool(void **state)
 	struct connection *a = conn(w, WS_ROLE_ACCEPTED, 10), *b = conn(w, WS_ROLE_ACCEPTED, 10);
 	struct connection *out = conn(w, WS_ROLE_CONNECTED, 10);
 
-	scope(w, 1, 1, 0, 90, 0);
-	request(w, a, 1, "a", by_callback(w, 71, 0, 0));
-	scope(w, 2, 5, 2, 100, 71);
-	request(w, out, 10, "for a", by_callback(w, 2, 5, 2));
-	request(w, b, 1, "b", by_callback(w, 72, 0, 0));
-	scope(w, 3, 6, 2, 110, 72);
-	response(w, out, 10, by_callback(w, 80, 0, 0));
-	scope(w, 4, 7, 2, 120, 80);
+	a_calls_while_b_comes(w, a, b, out, "for a");
 	request(w, out, 20, "for b", by_callback(w, 4, 7, 2));
 	response(w, a, 1, by_callback(w, 4, 0, 0));
 	response(w, out, 20, by_callback(w, 81, 0, 0));
@@ -262,14 +261,7 @@ static void callbacks_contradict(void **state)
 	struct connection *a = conn(w, WS_ROLE_ACCEPTED, 10), *b = conn(w, WS_ROLE_ACCEPTED, 10);
 	struct connection *out = conn(w, WS_ROLE_CONNECTED, 10);
 
-	scope(w, 1, 1, 0, 90, 0);
-	request(w, a, 1, "a", by_callback(w, 71, 0, 0));
-	scope(w, 2, 5, 2, 100, 71);
-	request(w, out, 10, "out", by_callback(w, 2, 5, 2));
-	request(w, b, 1, "b", by_callback(w, 72, 0, 0));
-	scope(w, 3, 6, 2, 110, 72);
-	response(w, out, 10, by_callback(w, 80, 0, 0));
-	scope(w, 4, 7, 2, 120, 80);
+	a_calls_while_b_comes(w, a, b, out, "out");
 	response(w, b, 1, by_callback(w, 4, 0, 0));
 	response(w, a, 1, by_callback(w, 0, 0, 0));
 	linker__tick(w->linker, w->now + 1000000000);
